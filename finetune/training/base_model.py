@@ -50,7 +50,6 @@ def named(settings: Settings, name: str) -> Model:
 
 def built(settings: Settings, source: Source) -> Installed:
     """The model of `source`, compiled and installed where the app finds it. Raises VibeCheckError."""
-    from vibecheck.comet import model_files
     from vibecheck.export.build import build
 
-    return build(settings, source, model_files, lambda step, done, total: None)
+    return build(settings, source, lambda step, done, total: None)

@@ -267,7 +267,7 @@ def test_model_made_on_one_machine_is_built_on_another(
     content = (folder / "model.safetensors").read_bytes()
     (settings.data / "models").rename(settings.data / "gone")
     said = []
-    made = build(elsewhere, ModelFolder(Path(there.source)), model_files, lambda *step: said.append(step))
+    made = build(elsewhere, ModelFolder(Path(there.source)), lambda *step: said.append(step))
     assert made.version == TUNED and (made.folder / "model.onnx").is_file()
     assert (made.folder / "model.safetensors").read_bytes() == content
     assert made.report["source"] == there.source
@@ -300,11 +300,11 @@ def test_missing_registry_model_is_retried_and_a_missing_account_is_reported(
     source = ModelFolder(Path(tuned.get(TUNED).source))
     (settings.data / "models").rename(settings.data / "gone")
     with pytest.raises(HubUnreachable, match="not in Comet's model registry yet"):
-        build(elsewhere, source, model_files, lambda *_: None)
+        build(elsewhere, source, lambda *_: None)
     with pytest.raises(ModelError, match="COMET_API_KEY"):
-        build(elsewhere.model_copy(update={"comet_api_key": None}), source, model_files, lambda *_: None)
+        build(elsewhere.model_copy(update={"comet_api_key": None}), source, lambda *_: None)
     with pytest.raises(ModelError, match="is not a folder: check the path"):
-        build(elsewhere, ModelFolder(Path("/nowhere")), model_files, lambda *_: None)
+        build(elsewhere, ModelFolder(Path("/nowhere")), lambda *_: None)
 
 
 @pytest.fixture

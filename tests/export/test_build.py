@@ -20,7 +20,7 @@ def a_folder(folder: Path, version: str) -> Path:
 
 
 def made(settings: Settings, folder: Path) -> Path:
-    return build(settings, ModelFolder(folder), None, lambda *_: None).folder
+    return build(settings, ModelFolder(folder), lambda *_: None).folder
 
 
 def edit(folder: Path) -> None:

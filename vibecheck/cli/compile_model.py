@@ -141,10 +141,9 @@ def _built(model: str, again: bool, tell: "Tell") -> "Installed":
         raise ModelError(f"{error}.") from error
     settings = Settings.load()
     with _quiet_libraries(str(source)):
-        from vibecheck.comet import model_files
         from vibecheck.export.build import build
 
-        there = build(settings, source, model_files, tell, again)
+        there = build(settings, source, tell, again)
     report, manifest = there.report, Manifest.read(there.folder)
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
     promised = manifest.promised_accuracy

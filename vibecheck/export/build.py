@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from vibecheck.errors import ModelError, PictureError, RecordsError
 from vibecheck.models.installed import Installed, InstalledModels, content_of, sources_in
-from vibecheck.models.version import Version
 from vibecheck.names.version_name import as_version_name
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -34,27 +33,12 @@ from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded, HubModel, Sou
 Tell = Callable[[str, int, int], None]
 
 
-class OtherMachines(Protocol):
-    """Fetches a version whose folder is on another machine: `vibecheck.comet.model_files`."""
-
-    def made_from(self, settings: Settings, folder: Path) -> Version | None:
-        """The version that was built from `folder` on another machine, or None."""
-
-    def fetch(
-        self, settings: Settings, version: Version, folder: Path, tell: Callable[[int, int], None]
-    ) -> None:
-        """Downloads its files into `folder`; `tell` is called with bytes done and the total."""
-
-
-def build(
-    settings: Settings, source: Source, others: OtherMachines, tell: Tell, again: bool = False
-) -> Installed:
+def build(settings: Settings, source: Source, tell: Tell, again: bool = False) -> Installed:
     """The model of `source`, ready to run; built only if it is not installed intact, or `again`.
 
-    `others` looks up a folder that is not on this machine. Raises VibeCheckError, HubUnreachable
-    if trying later may help.
+    Raises VibeCheckError, HubUnreachable if trying later may help.
     """
-    job = _Build(settings, InstalledModels(settings.data), others, tell, again)
+    job = _Build(settings, InstalledModels(settings.data), tell, again)
     try:
         if isinstance(source, HubModel):
             return job.from_hub(source)
@@ -74,7 +58,6 @@ class _Build:
 
     settings: Settings
     installed: InstalledModels
-    others: OtherMachines
     tell: Tell
     again: bool
 
@@ -127,7 +110,9 @@ class _Build:
 
     def from_other_machine(self, folder: Path) -> Installed:
         """The version that was built from a folder that is not on this machine, if the registry knows it."""
-        known = self.others.made_from(self.settings, folder)
+        from vibecheck.comet import model_files
+
+        known = model_files.made_from(self.settings, folder)
         if known is None:
             raise ModelError(
                 f"{folder} is not a folder: check the path (that of the app is VIBECHECK_MODEL)."
@@ -137,7 +122,7 @@ class _Build:
 
         def fetch(files: Path) -> None:
             self.tell("fetching", 0, 0)
-            self.others.fetch(self.settings, known, files, partial(self.tell, "fetching"))
+            model_files.fetch(self.settings, known, files, partial(self.tell, "fetching"))
 
         return self._fetched({"version": known.version}, fetch, str(folder))
 
