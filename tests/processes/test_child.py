@@ -43,7 +43,9 @@ def test_child_ends_when_its_input_closes_and_runs_at_lower_priority(tmp_path, m
 
 def test_a_detached_child_is_ended_with_its_own_children_and_leaves_no_zombie():
     code = f"import subprocess, sys; print(subprocess.Popen({SLEEPER!r}).pid, flush=True); sys.stdin.read();"
-    parent = child.start_detached([sys.executable, "-c", code + "import time; time.sleep(600)"], None, -1)
+    parent = child.start(
+        [sys.executable, "-c", code + "import time; time.sleep(600)"], None, -1, detached=True
+    )
     pids = [parent.pid, int(parent.stdout.readline())]
     assert os.getpgid(pids[1]) == parent.pid != os.getpgid(0)
     child.reap(parent)

@@ -1,7 +1,7 @@
 """Child processes: how they are started and ended, and how a child notices that its parent is gone.
 
-A child of `start` has a pipe for standard input, which the system closes when the parent ends, however it
-ends; the child calls `exit_with_parent`. A child of `start_detached` outlives its parent.
+A child has a pipe for standard input, which the system closes when the parent ends, however it ends; the
+child calls `exit_with_parent`. A detached child outlives its parent.
 """
 
 import contextlib
@@ -72,25 +72,18 @@ def start(
     env: Mapping[str, str] | None = None,
     stdout: int | IO[Any] | None = None,
     stderr: int | IO[Any] | None = None,
+    detached: bool = False,
 ) -> "subprocess.Popen[bytes]":
-    """Starts a child that ends with this process. Raises OSError."""
-    return subprocess.Popen(command, env=_with_path(env), stdin=subprocess.PIPE, stdout=stdout, stderr=stderr)
-
-
-def start_detached(
-    command: Sequence[str],
-    env: Mapping[str, str] | None = None,
-    stdout: int | IO[Any] | None = subprocess.DEVNULL,
-    stderr: int | IO[Any] | None = None,
-) -> "subprocess.Popen[bytes]":
-    """Starts a child that leads a session and process group of its own. Raises OSError."""
+    """Starts a child that ends with this process, or, if `detached`, leads a session and process group of
+    its own. Raises OSError."""
+    stdin = subprocess.DEVNULL if detached else subprocess.PIPE
     return subprocess.Popen(
         command,
         env=_with_path(env),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=stdout,
         stderr=stderr,
-        start_new_session=True,
+        start_new_session=detached,
     )
 
 
@@ -112,7 +105,7 @@ def end(child: "subprocess.Popen[bytes]", within: float = 5.0) -> None:
 
 
 def signal_group(pid: int, how: signal.Signals) -> None:
-    """Sends a signal to a child of `start_detached` and all its descendants in its group."""
+    """Sends a signal to a detached child and all its descendants in its group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(pid, how)

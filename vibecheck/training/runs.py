@@ -1,5 +1,6 @@
 """Starts, cancels and lists training runs, on any copy of the app."""
 
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -116,10 +117,12 @@ class TrainingRuns(RunsTable):
 
     def _launch(self, folder: RunFolder, command: Sequence[str]) -> int:
         with folder.log.open("ab") as errors:
-            supervisor = child.start_detached(
+            supervisor = child.start(
                 [sys.executable, "-m", "vibecheck.training.supervisor", str(folder.path), *command],
                 child.environment(self._settings, resources.threads()) | {"PYTHONUNBUFFERED": "1"},
-                stderr=errors,
+                subprocess.DEVNULL,
+                errors,
+                detached=True,
             )
         child.reap(supervisor)
         return supervisor.pid

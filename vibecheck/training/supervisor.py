@@ -61,7 +61,7 @@ class Supervisor:
         try:
             self._folder.events.touch()
             with self._folder.log.open("ab") as errors:
-                process = child.start_detached(command, environment, subprocess.PIPE, errors)
+                process = child.start(command, environment, subprocess.PIPE, errors, detached=True)
         except OSError as error:
             return self._end(FAILED, f"The training command cannot be started: {error.strerror}.")
         resources.lower_priority(process.pid)
