@@ -25,14 +25,7 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_dynamic,
-    quantize_static,
-)
+from onnxruntime import quantization
 
 from vibecheck.errors import ModelError
 from vibecheck.export.onnx_export import export
@@ -201,12 +194,12 @@ def _write(
 def dynamic(plain: Path, name: str, path: Path) -> tuple[str, Path]:
     """Write the candidate with linear layers in 8 bits."""
     with _quietly():
-        quantize_dynamic(
+        quantization.quantize_dynamic(
             plain,
             path,
             op_types_to_quantize=["MatMul", "Gemm"],
             per_channel=True,
-            weight_type=QuantType.QInt8,
+            weight_type=quantization.QuantType.QInt8,
         )
     return name, path
 
@@ -218,23 +211,23 @@ def _static(plain: Path, calibration: np.ndarray, name: str, path: Path, keep: l
     close to the reference as with 8 bits, and the same on every processor.
     """
     with _quietly():
-        quantize_static(
+        quantization.quantize_static(
             plain,
             path,
             _Faces(calibration),
-            quant_format=QuantFormat.QDQ,
+            quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=STATIC,
             per_channel=True,
             reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,  # others hold all activations in memory
+            activation_type=quantization.QuantType.QUInt8,
+            weight_type=quantization.QuantType.QInt8,
+            calibrate_method=quantization.CalibrationMethod.MinMax,  # others hold all activations in memory
             nodes_to_exclude=keep,
         )
     return name, path
 
 
-class _Faces(CalibrationDataReader):
+class _Faces(quantization.CalibrationDataReader):
     """Faces one by one, for ONNX Runtime's calibration."""
 
     def __init__(self, faces: np.ndarray) -> None:

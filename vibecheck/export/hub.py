@@ -19,16 +19,7 @@ from vibecheck.vision.model_source import HubModel
 # Plain HTTP resumes an interrupted download, and is covered by the tests.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
-from huggingface_hub import HfApi, constants, hf_hub_download
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HTTPError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import HfApi, constants, errors, hf_hub_download
 
 TIMEOUT = 10.0  # s, for the first answer
 # Building takes about seven times as much memory, and an ONNX file holds at most 2 GB.
@@ -173,20 +164,20 @@ def _hub_errors(model: HubModel) -> Iterator[None]:
     """Turn failures of the Hub, the network and the disk into sentences."""
     try:
         yield
-    except GatedRepoError as error:
+    except errors.GatedRepoError as error:
         raise ModelError(
             f"{model} is gated: accept its terms at https://huggingface.co/{model.repo} and set HF_TOKEN."
         ) from error
-    except RepositoryNotFoundError as error:
+    except errors.RepositoryNotFoundError as error:
         raise ModelError(
             f"There is no model {model.repo} on the Hub that may be read here: check the name (that of the "
             "app is VIBECHECK_MODEL), and set HF_TOKEN if it is private."
         ) from error
-    except RevisionNotFoundError as error:
+    except errors.RevisionNotFoundError as error:
         raise ModelError(
             f"{model.repo} has no revision {model.revision}: check it (for the app: VIBECHECK_MODEL)."
         ) from error
-    except HfHubHTTPError as error:
+    except errors.HfHubHTTPError as error:
         status = error.response.status_code
         if status in (401, 403):
             raise ModelError(f"The Hub refuses {model} ({status}): check HF_TOKEN.") from error
@@ -200,9 +191,9 @@ def _hub_errors(model: HubModel) -> Iterator[None]:
             f"The Hub cannot be reached for {model}: {names} must be an address such as http://host:port "
             "(SOCKS is not supported), or unset."
         ) from error
-    except OfflineModeIsEnabled as error:
+    except errors.OfflineModeIsEnabled as error:
         raise HubUnreachable(f"{model} was not fetched, since HF_HUB_OFFLINE is set.") from error
-    except (HTTPError, LocalEntryNotFoundError) as error:
+    except (errors.HTTPError, errors.LocalEntryNotFoundError) as error:
         named = f", and {names}" if (names := _set((*PROXIES, ENDPOINT))) else ""
         raise HubUnreachable(f"The Hub cannot be reached for {model}: check the network{named}.") from error
     except OSError as error:
