@@ -16,9 +16,8 @@ from finetune import registration
 from finetune.data.collect import TrainingData, check, collect
 from finetune.progress import Tell
 from finetune.training import base_model, plan
-from finetune.training.base_model import Model
 from vibecheck.errors import VibeCheckError
-from vibecheck.models.installed import champion_version
+from vibecheck.models.installed import Installed, champion_version
 from vibecheck.settings import Settings
 from vibecheck.training import estimate
 from vibecheck.training.run_folder import TRAINED
@@ -114,7 +113,7 @@ def _train(known: list[Any], device: str, tell: Tell, state: Any) -> "Learned | 
 
 def _start(
     settings: Settings, request: FineTuneRequest, out: Path, version: str, device: str, tell: Tell
-) -> tuple[Model, plan.RunPlan, TrainingData]:
+) -> tuple[Installed, plan.RunPlan, TrainingData]:
     """Collect, check, and write the plan and the data; or continue the plan of an interrupted run."""
     before = plan.read(out)
     if (out / TRAINED).exists():
@@ -181,7 +180,7 @@ def device_of(wanted: str) -> str:
 
 def _inputs(
     settings: Settings, request: FineTuneRequest, keep_sides: bool = True, champion: str | None = None
-) -> tuple[Model, Model, TrainingData]:
+) -> tuple[Installed, Installed, TrainingData]:
     """The base, the champion (None: the one that runs) and the data.
 
     The data come first: reading Comet back also brings the registry.

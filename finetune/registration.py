@@ -17,7 +17,7 @@ import typer
 from finetune.data.collect import RECORDED, collect
 from finetune.progress import Tell
 from finetune.training import plan
-from finetune.training.base_model import Model, built
+from finetune.training.base_model import built
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.report import HTML_FILE, JSON_FILE
@@ -26,7 +26,6 @@ from vibecheck.models.registry import Registry
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.settings import Settings
 from vibecheck.training.run_folder import MODEL, TRAINED, write_json
-from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import ModelFolder
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ class Trained:
         return self.source in RECORDED
 
 
-def keep(out: Path, base: Model, learned: "Learned", request: "FineTuneRequest") -> Trained:
+def keep(out: Path, base: Installed, learned: "Learned", request: "FineTuneRequest") -> Trained:
     """Write the model folder and the facts about it into `out`."""
     from finetune.training import challenger
 
@@ -126,12 +125,11 @@ def patiently(attempt: Callable[[], T]) -> T:
 
 
 def _register(settings: Settings, trained: Trained, there: Installed) -> None:
-    origin = Manifest.read(there.folder).origin
     metrics = {"fine_tuning": {"base": trained.base, "source": trained.source} | trained.about}
     with Registry.open(settings) as registry:
         registry.register(
             trained.version,
-            origin,
+            there.manifest.origin,
             str(there.folder),
             metrics,
             datetime.now(UTC),

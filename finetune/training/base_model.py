@@ -1,8 +1,5 @@
 """Models with weights on this machine: the base of a training run, and the champion."""
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from vibecheck.errors import ModelError
 from vibecheck.models.installed import Installed, InstalledModels
 from vibecheck.models.registry import Registry
@@ -12,31 +9,19 @@ from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import EMBEDDED_NAME, Source, parse_source
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A model folder with weights, and the facts about it."""
-
-    folder: Path
-    manifest: Manifest
-
-    @property
-    def version(self) -> str:
-        return self.manifest.version
-
-
-def named(settings: Settings, name: str) -> Model:
+def named(settings: Settings, name: str) -> Installed:
     """The model that `--base` names: a version, a Hub id, a folder, or embedded.
 
     A model that is not on this machine is fetched and built. Raises VibeCheckError.
     """
-    shipped = Model(EMBEDDED, Manifest.read(EMBEDDED))
-    if name in (EMBEDDED_NAME, shipped.version):
-        return shipped
+    shipped = Manifest.read(EMBEDDED).version
+    if name in (EMBEDDED_NAME, shipped):
+        return Installed(shipped, EMBEDDED, {})
     installed = InstalledModels(settings.data)
     with Registry.open(settings) as registry:
         registered = {each.version: each.source for each in registry.versions()}
     if name in registered and (folder := installed.source_folder(name)):
-        return Model(folder, Manifest.read(folder))
+        return Installed(name, folder, {})
     try:
         source = parse_source(registered.get(name, name))
     except ValueError:
@@ -44,8 +29,7 @@ def named(settings: Settings, name: str) -> Model:
             f"{name!r} is no model: --base takes a version that python -m vibecheck models list shows, a Hub "
             "id (owner/name), a folder, or embedded."
         ) from None
-    there = built(settings, source)
-    return Model(there.folder, Manifest.read(there.folder))
+    return built(settings, source)
 
 
 def built(settings: Settings, source: Source) -> Installed:

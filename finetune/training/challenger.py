@@ -13,11 +13,11 @@ from finetune.metrics import temperature
 from finetune.progress import Tell
 from finetune.training import blend, plan
 from finetune.training.adaptation import adapt_batch_norm, strength
-from finetune.training.base_model import Model
 from finetune.training.student import Student, class_weights
 from finetune.training.trainer import fit
 from vibecheck.emotions import NAMES
 from vibecheck.export.torch_model import open_folder
+from vibecheck.models.installed import Installed
 from vibecheck.training.recipe import TrainingRecipe
 from vibecheck.vision.classifier import label_mapping
 
@@ -36,10 +36,10 @@ class Learned:
 
 
 def train(
-    out: Path, base: Model, of: plan.RunPlan, device: str, tell: Tell, state: PartialState | None
+    out: Path, base: Installed, of: plan.RunPlan, device: str, tell: Tell, state: PartialState | None
 ) -> Learned | None:
     """Train by the plan in `out`; None in every process of `state` but the first."""
-    recipe = TrainingRecipe(**of.asked["recipe"])
+    recipe, manifest = TrainingRecipe(**of.asked["recipe"]), base.manifest
     first = state is None or state.is_main_process
     rows, valid = plan.data(out)
     if state is not None:
@@ -50,14 +50,14 @@ def train(
         # The validation set chooses the model, so it cannot judge it either.
         ids = plan.note_trained_on(out, (*rows["prediction_id"], *valid["prediction_id"]))
     torch.manual_seed(recipe.seed)
-    inner, _ = open_folder(base.folder, base.manifest)
+    inner, _ = open_folder(base.folder, manifest)
     counts = np.bincount(rows["label"], minlength=len(NAMES))
     mapping = label_mapping(base.folder)
     weights = class_weights(counts, recipe.balance)
-    student = Student(inner, mapping, base.manifest, weights, recipe.distill, recipe.altered)
+    student = Student(inner, mapping, manifest, weights, recipe.distill, recipe.altered)
     adapted = adapt_batch_norm(student, rows)
-    corrected = base.manifest.prior_strength
-    if base.manifest.class_prior:
+    corrected = manifest.prior_strength
+    if manifest.class_prior:
         answers, truth = blend.log_answers(student, rows), np.asarray(rows["label"])
         corrected = round(strength(answers, truth, student.prior.numpy(), corrected), 2)
         student.set_prior_strength(corrected, of.asked["champion"] == base.version)
@@ -86,7 +86,7 @@ def train(
         "adapted": adapted,
         "mix": mix,
         "validation_accuracy": accuracy,
-        **cooled(base.manifest.temperature, corrected, factor),
+        **cooled(manifest.temperature, corrected, factor),
         "epochs": curves,
     }
     return Learned(student, tuple(ids), about)
@@ -100,7 +100,7 @@ def cooled(temperature: float, strength: float, factor: float) -> dict[str, floa
     return {"temperature": round(factor * temperature, 4), "prior_strength": round(strength / factor, 4)}
 
 
-def write(learned: Learned, base: Model, folder: Path) -> None:
+def write(learned: Learned, base: Installed, folder: Path) -> None:
     """Write the model folder: weights in the base's dtype, and a manifest."""
     shutil.rmtree(folder, ignore_errors=True)
     model = learned.student.inner.model
@@ -114,7 +114,7 @@ def write(learned: Learned, base: Model, folder: Path) -> None:
     (folder / "README.md").write_text(_card(learned.about, base), encoding="utf-8")
 
 
-def _card(about: dict[str, Any], base: Model) -> str:
+def _card(about: dict[str, Any], base: Installed) -> str:
     rows = "\n".join(f"| {mood} | {count} |" for mood, count in about["by_class"].items())
     return f"""# {about["version"]}
 

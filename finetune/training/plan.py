@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from finetune.data.collect import TrainingData
-from finetune.training.base_model import Model
 from vibecheck.errors import VibeCheckError
+from vibecheck.models.installed import Installed
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.training.run_folder import LOCK, PICTURES, write_json
 from vibecheck.vision.classifier import Classifier
@@ -92,7 +92,7 @@ def write(out: Path, plan: RunPlan) -> None:
 
 
 def write_data(
-    out: Path, plan: RunPlan, collected: TrainingData, base: Model, side: int, teacher: Classifier
+    out: Path, plan: RunPlan, collected: TrainingData, base: Installed, side: int, teacher: Classifier
 ) -> None:
     """Write the face crops that the plan names, as far as their predictions still exist."""
     from finetune.data import dataset  # takes half a second

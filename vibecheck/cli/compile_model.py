@@ -133,7 +133,6 @@ def _as_json(make: Callable[["Tell"], "Installed"]) -> None:
 def _built(model: str, again: bool, tell: "Tell") -> "Installed":
     """The model, built and registered."""
     from vibecheck.models.registry import Registry
-    from vibecheck.vision.manifest import Manifest
 
     try:
         source = parse_source(model)
@@ -144,7 +143,7 @@ def _built(model: str, again: bool, tell: "Tell") -> "Installed":
         from vibecheck.export.build import build
 
         there = build(settings, source, tell, again)
-    report, manifest = there.report, Manifest.read(there.folder)
+    report, manifest = there.report, there.manifest
     measured = {name: report[name] for name in ("candidate", "ms", "pytorch_ms", "threads", "made_at")}
     promised = manifest.promised_accuracy
     metrics = {"here": measured} | ({"promised_accuracy": promised} if promised else {})

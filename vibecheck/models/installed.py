@@ -35,11 +35,16 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An installed model, with the report of its build (see `vibecheck.export`)."""
+    """A model in a folder, with the report of its build (see `vibecheck.export`), empty as shipped."""
 
     version: str
     folder: Path
     report: dict[str, Any]
+
+    @property
+    def manifest(self) -> Manifest:
+        """Its manifest, read from the folder. Raises ModelError."""
+        return Manifest.read(self.folder)
 
 
 class InstalledModels:

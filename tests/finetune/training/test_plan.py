@@ -7,9 +7,9 @@ import pytest
 
 from finetune.data.collect import collect
 from finetune.training import plan
-from finetune.training.base_model import Model
 from tests.finetune.corrected import fill
 from vibecheck.errors import VibeCheckError
+from vibecheck.models.installed import Installed
 from vibecheck.settings import Settings
 from vibecheck.training.run_folder import PICTURES, remove_pictures
 from vibecheck.vision.classifier import EMBEDDED, Classifier
@@ -55,7 +55,7 @@ def test_training_pictures_are_private_and_deleted_once_loaded(tmp_path):
     rows = [replace(row, label="fear") if row == changed else row for row in collected.rows if row != gone]
     out = tmp_path / "out"
     out.mkdir()
-    base = Model(EMBEDDED, Manifest.read(EMBEDDED))
+    base = Installed(Manifest.read(EMBEDDED).version, EMBEDDED, {})
     plan.write_data(out, wanted, replace(collected, rows=tuple(rows)), base, 80, Classifier.load(EMBEDDED))
     files = list((out / PICTURES).iterdir())
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600} and len(files) == 2
