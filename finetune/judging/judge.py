@@ -88,18 +88,15 @@ def judge_challenger(
         report = _report(versions, found, faces, settled, kept, own, trained, +left_out, attempt, now)
         shown = {name: row.picture for name, row in pictures.items() if row.picture is not None}
         page = write(report, out, {}).resolve()
-        if known is not None and not _counts_more(known.proof, registry.champion().version, report):
+        # A proof against the champion that runs counts more than one against another.
+        counts_more = kept is not None and kept.against == registry.champion().version != report.champion
+        if known is not None and not counts_more:
             _prove(registry, known, report, page)
             # Faces only now: a report that the registry does not know would keep them for ever.
             write(report, out, shown)
             if gone := recorded - store.with_pictures(ids):  # deleted before the report was there
                 write(report, out, {name: shown[name] for name in shown.keys() - gone})
     return report
-
-
-def _counts_more(kept: Proof | None, champion: str, report: Report) -> bool:
-    """Whether the proof that is kept is against the champion that runs, and the report is not."""
-    return kept is not None and kept.against == champion != report.champion
 
 
 def _prove(registry: Registry, known: Version, report: Report, page: Path) -> None:

@@ -1,24 +1,5 @@
 """The report of a challenger's comparison with the champion on the same labelled pictures: `report.json`.
 
-    format        1
-    challenger    version
-    champion      version
-    made_at       ISO 8601, UTC
-    proved        may the challenger go live?
-    reason        why, or why not, in a sentence
-    needed        about how many more audits would prove it; null where it is not ahead
-    trained_on    how many predictions the challenger learned from
-    left_out      labels that could not judge: reason → how many
-    attempt       k, if it is the k-th challenger that was judged against this champion
-    held_out      the comparison that decides: n, champion, challenger (right of n), won, lost,
-                  evidence, p_shuffled, low, high: see Comparison
-    reference     the same on the operator's own pictures, or null
-    scores        of both models on the labels that judge (null without any), and on the reference set:
-                  n, right, accuracy, balanced_accuracy, ece, bias, per_class: mood → [right, n],
-                  confusion: 7 x 7, rows the truth, columns the answer, in the order of EMOTIONS
-    changed       faces that one model got right and the other wrong: prediction_id, label,
-                  and of each model the answer and its confidence; those that were lost come first
-
 `python -m finetune` writes it, in another process and perhaps on another machine, so it is untrusted
 input: `Report.parse` refuses what does not fit.
 """
@@ -49,7 +30,8 @@ _STRICT = ConfigDict(extra="ignore", allow_inf_nan=False)
 class Scores:
     """One model on `n` pictures. `ece` is its calibration error, `bias` mean confidence minus accuracy.
 
-    `per_class` has for each mood how many of its pictures were recognised, and how many there are.
+    `per_class` has for each mood how many of its pictures were recognised, and how many there are;
+    `confusion` a row for each true mood and a column for each answer, in the order of EMOTIONS.
     `balanced_accuracy` is over the moods that occur.
     """
 
@@ -109,7 +91,16 @@ class Changed:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The result of a comparison; see the docstring of this module."""
+    """The result of a comparison.
+
+    `proved`: the challenger may go live; `reason` says in a sentence why, or why not. `needed` is about how
+    many more audits would prove it, None where it is not ahead. `trained_on` is how many predictions the
+    challenger learned from, `left_out` how many labels could not judge, by reason. It is the `attempt`-th
+    challenger that was judged against this champion. `held_out` decides; `reference` is the same on the
+    operator's own pictures. `scores` are those of both models on the labels that judge (None without any),
+    `reference_scores` on the reference set. `changed` are the faces that one model got right and the other
+    wrong, those that were lost first.
+    """
 
     challenger: VersionName
     champion: VersionName

@@ -51,7 +51,9 @@ def desk() -> None:
         view, filters = _choose()
         shown = session.shown(view, filters)
         with st.container(key="card-label"):
-            _note()
+            if note := session.progress().note:
+                st.warning(note, icon="⚠️")
+                session.progress().note = ""
             if shown.current is None:
                 _nothing(view, filters)
             else:
@@ -109,13 +111,6 @@ def _nothing(view: str, filters: Filters) -> None:
             "No vibe checks yet",
             "Check your vibe on Home: unless you choose to keep nothing, it appears here to be corrected.",
         )
-
-
-def _note() -> None:
-    here = session.progress()
-    if here.note:
-        st.warning(here.note, icon="⚠️")
-        here.note = ""
 
 
 def _to_label(view: str, shown: Batch) -> None:
