@@ -433,15 +433,6 @@ def test_invalid_readings_are_refused_and_change_nothing(at, seen, probabilities
     assert smoother.update(-0.5, HERE) == before
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"window": 0}, {"window": math.nan}, {"margin": -0.1}, {"margin": 1}, {"forget": 0}],
-)  # fmt: skip
-def test_settings_out_of_range_are_refused(settings):
-    with pytest.raises(ValueError, match="Not a smoother"):
-        Smoother(**settings)
-
-
 def test_probabilities_of_float32_are_made_to_sum_to_one():
     reading = np.float32([0.1, 0.1, 0.1, 0.3, 0.2, 0.1, 0.1001])
     smoothed = Smoother().update(0.0, HERE, reading)

@@ -47,8 +47,8 @@ EDGE = 0.001
 class Smoother:
     """The distribution of the face in one stream of readings. Not to be shared by threads.
 
-    Each reading weighs as much as the time since the reading before it, as far as that lies within the last
-    `window` seconds: the result does not depend on the frame rate.
+    Each reading weighs as much as the time since the reading before it, as far as that lies within WINDOW, so
+    the result does not depend on the frame rate.
 
     What is shown keeps its headline (see `emotions.Distribution`) as follows; else it is the mean itself.
 
@@ -60,16 +60,12 @@ class Smoother:
     Raising means mixing with certainty: all others shrink in proportion. No probability of the mood shown is
     moved by more than `margin`, and on average by 0.02 in a close call and 0.00 in a clear case.
 
-    `window` and `forget` are in seconds, `margin` is a probability. A face of which nothing was read for
-    `forget` seconds is forgotten, and another face (see `faces.same_face`) starts afresh.
+    `margin` is a probability. A face of which nothing was read for FORGET is forgotten, and another face (see
+    `faces.same_face`) starts afresh.
     """
 
-    def __init__(self, window: float = WINDOW, margin: float = MARGIN, forget: float = FORGET) -> None:
-        if not (window > 0 and 0 <= margin < 1 and forget > 0):
-            raise ValueError(f"Not a smoother: {window=} {margin=} {forget=}")
-        self.window = window
+    def __init__(self, margin: float = MARGIN) -> None:
         self.margin = margin
-        self.forget = forget
         self._clock = -math.inf
         self._readings: deque[tuple[float, float, np.ndarray]] = deque()  # at, seconds it stands for, what
         self._face: Face | None = None
@@ -82,7 +78,7 @@ class Smoother:
 
         `face` is None if there was none; `probabilities` are seven that sum to 1, or None if the face
         was not read. What comes late or twice (no later than what came before) changes nothing.
-        Returns None if no face was read in the last `forget` seconds. Raises ValueError for
+        Returns None if no face was read within FORGET. Raises ValueError for
         invalid probabilities, or for probabilities without a face.
         """
         reading = None if probabilities is None else _checked(probabilities)
@@ -92,7 +88,7 @@ class Smoother:
             raise ValueError(f"Not a time: {at}")
         if at - self._clock < SAME_MOMENT:
             return self._shown
-        if self._readings and at - self._readings[-1][0] >= self.forget:
+        if self._readings and at - self._readings[-1][0] >= FORGET:
             self.reset()
         if face is not None:
             if self._face is not None and not same_face(self._face, face):
@@ -118,13 +114,13 @@ class Smoother:
             if its_span == math.inf:
                 self._readings[-1] = (before, span, first)
         self._readings.append((at, span, reading))
-        while self._readings[0][0] <= at - self.window:
+        while self._readings[0][0] <= at - WINDOW:
             self._readings.popleft()
 
     def _mean(self, at: float) -> np.ndarray:
         if len(self._readings) == 1:
             return self._readings[0][2]
-        weights = [min(span, taken - (at - self.window)) for taken, span, _ in self._readings]
+        weights = [min(span, taken - (at - WINDOW)) for taken, span, _ in self._readings]
         return np.array(weights) @ np.array([reading for *_, reading in self._readings]) / sum(weights)
 
     def _steady(self, mean: np.ndarray) -> np.ndarray:
