@@ -97,7 +97,7 @@ def collect(
             for _ in restore(settings, store):
                 pass
         if source in RECORDED:
-            found = sources.from_store(store)
+            found = list(map(sources.of_prediction, store.training_sets.labelled()))
         else:
             found = sources.from_files(Path(source), pictures, crops, left_out)
         usable = _unique(_readable(_agreed(found, left_out), store.pictures, left_out), left_out)

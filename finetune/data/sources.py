@@ -10,19 +10,14 @@ from vibecheck.importing import label_files
 from vibecheck.importing.importer import id_of
 from vibecheck.importing.label_files import RefusedPicture
 from vibecheck.records.labels.labelled import LabelledPicture, LabelledPrediction
-from vibecheck.records.store import Store
 from vibecheck.vision.crops import KEPT_SIDE, kept_crop
 from vibecheck.vision.detector import FaceDetector
 from vibecheck.vision.faces import only_face
 from vibecheck.vision.images import decode, encode_jpeg, read_bytes
 
 
-def from_store(store: Store) -> list[LabelledPicture]:
-    """Everything labelled in the store, oldest first, without the pictures. Raises RecordsError."""
-    return [_of_prediction(each) for each in store.training_sets.labelled()]
-
-
-def _of_prediction(each: LabelledPrediction) -> LabelledPicture:
+def of_prediction(each: LabelledPrediction) -> LabelledPicture:
+    """What the records know of a labelled picture, without the picture."""
     prediction, requested = each.prediction, each.random_label
     return LabelledPicture(
         row=None,

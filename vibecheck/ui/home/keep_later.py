@@ -25,7 +25,10 @@ def ask() -> None:
     # A problem is a crop that could not be kept although the visitor allowed it.
     if not corrected or asked_already or not result.face or prediction.picture_kept or result.problem:
         return
-    _count_asked(prediction.id)
+    if st.session_state.get("keep_asked") != prediction.id:  # once per vibe check
+        st.session_state.keep_asked = prediction.id
+        with suppress(RecordsError):  # only a figure on the dashboard, so no error for the visitor
+            keep_question.count(app.store().notes, "asked")
     with place:
         theme.plain("Keep this face crop so that the model learns from it?")
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -39,14 +42,6 @@ def ask() -> None:
         theme.quiet("Nothing else of the picture is kept, and nothing without your yes.")
         if problem := st.session_state.pop("keeping_problem", ""):
             st.warning(problem, icon="⚠️")
-
-
-def _count_asked(prediction_id: str) -> None:
-    """Count the question once per vibe check."""
-    if st.session_state.get("keep_asked") != prediction_id:
-        st.session_state.keep_asked = prediction_id
-        with suppress(RecordsError):  # only a figure on the dashboard, so no error for the visitor
-            keep_question.count(app.store().notes, "asked")
 
 
 def _keep(prediction_id: str, jpeg: bytes) -> None:

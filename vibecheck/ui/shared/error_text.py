@@ -29,14 +29,9 @@ def error_text(error: VibeCheckError) -> str:
 
 def without_paths(text: str) -> str:
     """The text with each absolute path reduced to its last part."""
-    for folder in _known_folders():
-        text = text.replace(folder + "/", "").replace(folder, Path(folder).name)
-    return _PATH.sub(lambda found: re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)
-
-
-def _known_folders() -> list[str]:
-    """Folders that may have spaces in their names, longest first."""
-    folders = [Path.cwd(), Path.home()]
+    folders = [Path.cwd(), Path.home()]  # which may have spaces in their names
     with suppress(SettingsError):
         folders.append(settings().data.absolute())
-    return sorted({str(each) for each in folders if len(each.parts) > 1}, key=len, reverse=True)
+    for folder in sorted({str(each) for each in folders if len(each.parts) > 1}, key=len, reverse=True):
+        text = text.replace(folder + "/", "").replace(folder, Path(folder).name)
+    return _PATH.sub(lambda found: re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], text)
