@@ -20,6 +20,7 @@ from vibecheck.vision.model_source import HubModel
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from huggingface_hub import HfApi, constants, errors, hf_hub_download
+from huggingface_hub.hf_api import RepoSibling
 
 TIMEOUT = 10.0  # s, for the first answer
 # Building takes about seven times as much memory, and an ONNX file holds at most 2 GB.
@@ -34,25 +35,16 @@ constants.DOWNLOAD_CHUNK_SIZE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class HubFile:
-    """A file of a commit. `digest` is its SHA-256 if it is in LFS, else its git blob id."""
-
-    name: str
-    size: int
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
 class Commit:
     """One commit of a model on the Hub: the model, pinned to it, and those of its files that are needed."""
 
     model: HubModel
-    files: tuple[HubFile, ...]
+    files: tuple[RepoSibling, ...]
 
     @property
     def size(self) -> int:
         """Bytes of all needed files."""
-        return sum(file.size for file in self.files)
+        return sum(file.size or 0 for file in self.files)
 
 
 def resolve(model: HubModel, token: str | None) -> Commit:
@@ -74,10 +66,7 @@ def resolve(model: HubModel, token: str | None) -> Commit:
             f"{model} on the Hub has no model.safetensors. Pickled weights can run code and are never "
             "opened: name another model in VIBECHECK_MODEL."
         )
-    files = tuple(
-        HubFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else file.blob_id or "")
-        for file in (found[name] for name in (*NEEDED, *ALSO, *weights) if name in found)
-    )
+    files = tuple(found[name] for name in (*NEEDED, *ALSO, *weights) if name in found)
     commit = Commit(HubModel(model.repo, info.sha), files)
     if commit.model.version is None:
         raise ModelError(f"{model}: the Hub named no commit. Check {ENDPOINT} if it is set.")
@@ -99,20 +88,20 @@ def fetch(
     """
     done = 0
     for file in commit.files:
-        if WEIGHTS.fullmatch(file.name):
+        if WEIGHTS.fullmatch(file.rfilename):
             label_mapping(folder)
         with _hub_errors(commit.model):
             hf_hub_download(
                 commit.model.repo,
-                file.name,
+                file.rfilename,
                 revision=commit.model.revision,
                 local_dir=folder,
                 token=token or None,
                 etag_timeout=TIMEOUT,
                 tqdm_class=_meter(tell, done, commit.size),
             )
-        _verify(folder / file.name, file, commit)
-        done += file.size
+        _verify(folder / file.rfilename, file, commit)
+        done += file.size or 0
         tell(done, commit.size)
 
 
@@ -140,17 +129,16 @@ def _meter(tell: Callable[[int, int], None], before: int, total: int) -> type:
     return Meter
 
 
-def _verify(path: Path, file: HubFile, commit: Commit) -> None:
-    """Delete and refuse a file whose checksum is not the one of the Hub."""
-    plain = len(file.digest) == 64
-    digest = hashlib.sha256() if plain else hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+def _verify(path: Path, file: RepoSibling, commit: Commit) -> None:
+    """Delete and refuse a file whose checksum is not the one of the Hub: SHA-256 in LFS, else git's."""
+    digest = hashlib.sha256() if file.lfs else hashlib.sha1(b"blob %d\0" % path.stat().st_size)
     with path.open("rb") as content:
         hashlib.file_digest(content, lambda: digest)
-    if digest.hexdigest() != file.digest:
+    if digest.hexdigest() != (file.lfs.sha256 if file.lfs else file.blob_id):
         path.unlink()
         raise ModelError(
-            f"{file.name} of {commit.model.repo} arrived damaged: its checksum is not the one the Hub gives. "
-            "Try again."
+            f"{file.rfilename} of {commit.model.repo} arrived damaged: its checksum is not the one the Hub "
+            "gives. Try again."
         )
 
 
