@@ -26,7 +26,7 @@ def show(known: FineTuneState) -> None:
     with st.container(key="card-versions"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             theme.section("Versions", "newest first")
-            if known.previous and known.champion:
+            if known.previous:
                 champion = known.champion.version
                 st.button(
                     f"Roll back to {known.previous.version}",
@@ -35,8 +35,6 @@ def show(known: FineTuneState) -> None:
                     on_click=once(comparisons.roll_back),
                     args=["", champion],
                 )
-        if not known.versions:
-            theme.quiet("The first one is being registered.")
         for version in known.versions[:SHOWN]:
             _version(known, version)
         if rest := known.versions[SHOWN:]:

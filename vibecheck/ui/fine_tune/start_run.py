@@ -71,11 +71,9 @@ def launch(known: FineTuneState) -> None:
 
 def _base(known: FineTuneState) -> str:
     """The base: a version, or a Hub id; empty while none is entered."""
-    embedded = app.live_model().embedded
-    titles = {}
-    if known.champion:
-        titles[known.champion.version] = f"{known.champion.version} · champion"
-    if not known.champion or known.champion.version != embedded:
+    champion, embedded = known.champion.version, app.live_model().embedded
+    titles = {champion: f"{champion} · champion"}
+    if champion != embedded:
         titles[EMBEDDED_NAME] = f"{embedded} · the small model that ships with VibeCheck"
     for each in known.versions:
         if each.version not in (*titles, embedded) and each.discarded_at is None:

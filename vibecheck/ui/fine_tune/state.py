@@ -27,7 +27,7 @@ class FineTuneState:
     """
 
     versions: tuple[Version, ...]
-    champion: Version | None
+    champion: Version
     previous: Version | None
     running: TrainingRun | None
     runs: tuple[TrainingRun, ...]
@@ -43,15 +43,14 @@ def load() -> FineTuneState:
     st.html(STYLE)
     try:
         versions = tuple(reversed(app.registry().versions()))
-        champion = next((each for each in versions if CHAMPION in each.aliases), None)
-        live = champion.version if champion else app.live_model().manifest.version
+        champion = next(each for each in versions if CHAMPION in each.aliases)
         return FineTuneState(
             versions=versions,
             champion=champion,
             previous=next((each for each in versions if PREVIOUS in each.aliases), None),
             running=app.jobs().running(),
             runs=tuple(app.jobs().history()),
-            labels=new_labels(app.store().trainable, live),
+            labels=new_labels(app.store().trainable, champion.version),
             outliers=tuple(outliers(app.store().statistics.label_pairs())),
             trials=trials.running(app.registry(), app.store().statistics, by_group=True),
             guard=trials.guard(app.registry(), app.store().statistics),

@@ -54,9 +54,8 @@ def _unfinished(job: TrainingRun) -> None:
 
 def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) -> None:
     """Champion and challenger side by side, the score so far, and the three decisions."""
-    version, proof = challenger.version, challenger.proof
+    version, proof, champion = challenger.version, challenger.proof, known.champion.version
     trial = next((each for each in known.trials if each.version == version), None)
-    champion = known.champion.version if known.champion else None
     report = _report_of(job) if job else None
     valid = proof if proof and proof.against == champion else None
     # If it was proved on more labels than the records have, such as those of a file, that score is shown.
