@@ -8,7 +8,7 @@ set can veto. The result is a `Report`, whose proof is kept with the version.
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,6 @@ from vibecheck.records.labels.labelled import HELD_OUT, LabelledPicture
 from vibecheck.records.readings import ShadowReading
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import Classifier
-
-EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
 def judge_challenger(
@@ -143,9 +141,8 @@ def _judging(
 
 
 def _label(row: LabelledPicture) -> JudgingLabel:
-    made_at = row.made_at or EARLIEST
-    given_at = row.labelled_at or made_at
-    return JudgingLabel(row.prediction_id, row.label, given_at, row.visitor, made_at, held_out=True)
+    given_at = row.labelled_at or row.made_at
+    return JudgingLabel(row.prediction_id, row.label, given_at, row.visitor, row.made_at, held_out=True)
 
 
 def _with(found: JudgedReadings, made: Iterable[ShadowReading]) -> JudgedReadings:

@@ -11,10 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Analyser:
-    """Reads the newest frame of each stream, in turn, in one thread for all visitors.
-
-    `reader` may be replaced while it runs: the next frame is read by the new one.
-    """
+    """`reader` may be replaced while it runs: the next frame is read by the new one."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader

@@ -64,7 +64,7 @@ def settings(tmp_path) -> Settings:
 
 def held_out(prediction_id, label, picture, face) -> LabelledPicture:
     return LabelledPicture(
-        None, None, label, prediction_id=prediction_id, side=HELD_OUT, picture=picture, face=face
+        None, None, label, None, NOW, prediction_id, side=HELD_OUT, picture=picture, face=face
     )
 
 
