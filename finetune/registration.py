@@ -17,10 +17,10 @@ import typer
 from finetune.data.collect import RECORDED, collect
 from finetune.progress import Tell
 from finetune.training import plan
-from finetune.training.base_model import built
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.report import HTML_FILE, JSON_FILE
+from vibecheck.export.build import build
 from vibecheck.models.installed import Installed, champion_version
 from vibecheck.models.registry import Registry
 from vibecheck.records.labels.labelled import LabelledPicture
@@ -96,7 +96,7 @@ def finish(
     """
     trained = read(out)
     try:
-        there = built(settings, ModelFolder(out / MODEL))
+        there = build(settings, ModelFolder(out / MODEL))
         patiently(lambda: _register(settings, trained, there))
         tell({"event": "exported", "version": trained.version})
         plan.clear(out)

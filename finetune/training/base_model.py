@@ -1,12 +1,13 @@
 """Models with weights on this machine: the base of a training run, and the champion."""
 
 from vibecheck.errors import ModelError
+from vibecheck.export.build import build
 from vibecheck.models.installed import Installed, InstalledModels
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
-from vibecheck.vision.model_source import EMBEDDED_NAME, Source, parse_source
+from vibecheck.vision.model_source import EMBEDDED_NAME, parse_source
 
 
 def named(settings: Settings, name: str) -> Installed:
@@ -29,11 +30,4 @@ def named(settings: Settings, name: str) -> Installed:
             f"{name!r} is no model: --base takes a version that python -m vibecheck models list shows, a Hub "
             "id (owner/name), a folder, or embedded."
         ) from None
-    return built(settings, source)
-
-
-def built(settings: Settings, source: Source) -> Installed:
-    """The model of `source`, compiled and installed where the app finds it. Raises VibeCheckError."""
-    from vibecheck.export.build import build
-
-    return build(settings, source, lambda step, done, total: None)
+    return build(settings, source)

@@ -48,7 +48,7 @@ def test_registration_is_retried_while_the_records_are_unavailable(pauses, capsy
 
 
 def test_model_is_kept_for_later_registration_if_records_stay_unavailable(tmp_path, out, pauses, monkeypatch):
-    monkeypatch.setattr(registration, "built", lambda *_: Installed("ft-1", EMBEDDED, {}))
+    monkeypatch.setattr(registration, "build", lambda *_: Installed("ft-1", EMBEDDED, {}))
     monkeypatch.setattr(registration, "PATIENCE", 0.0)
     (tmp_path / "file").write_text("in the way")
     away, here = (Settings(data=tmp_path / name) for name in ("file", "data"))
@@ -68,7 +68,7 @@ def test_model_is_kept_for_later_registration_if_records_stay_unavailable(tmp_pa
 
 
 def test_registering_a_model_that_was_promoted_meanwhile_says_so(tmp_path, out, monkeypatch):
-    monkeypatch.setattr(registration, "built", lambda *_: Installed("ft-1", EMBEDDED, {}))
+    monkeypatch.setattr(registration, "build", lambda *_: Installed("ft-1", EMBEDDED, {}))
     settings, told = Settings(data=tmp_path / "data"), []
     finish(settings, out, FineTuneRequest(prove=False), told.append)
     registry = Registry.open(settings)

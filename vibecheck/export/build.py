@@ -33,7 +33,9 @@ from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded, HubModel, Sou
 Tell = Callable[[str, int, int], None]
 
 
-def build(settings: Settings, source: Source, tell: Tell, again: bool = False) -> Installed:
+def build(
+    settings: Settings, source: Source, tell: Tell = lambda step, done, total: None, again: bool = False
+) -> Installed:
     """The model of `source`, ready to run; built only if it is not installed intact, or `again`.
 
     Raises VibeCheckError, HubUnreachable if trying later may help.
