@@ -107,7 +107,7 @@ def test_names_of_files_cannot_control_the_terminal(tmp_path, phone, astronaut):
         assert "�]0;title� � [red]سلام\u200cها" in done.output
 
 
-@pytest.mark.parametrize("suffix", ["png", "html"])
+@pytest.mark.parametrize("suffix", ["png", pytest.param("html", marks=pytest.mark.slow)])  # of one chart
 def test_a_timeline_can_be_drawn_of_a_video_with_any_name(tmp_path, astronaut, suffix):
     path = video(tmp_path / "clip.mp4", [face(astronaut)] * 4).rename(tmp_path / f"{ODD}.mp4")
     command = [sys.executable, "-m", "vibecheck", "predict", "--plot", tmp_path / f"out.{suffix}", path]
