@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.browser.conftest import check_my_vibe, look, settled, spotify_player, upload
+from tests.browser.conftest import check_my_vibe, look, mark, marked, settled, spotify_player, upload
 from tests.browser.test_accessibility import problems
 from tests.video.test_clip import NOBODY, face, video
 from vibecheck.ui.home.share_picture import SIZE
@@ -75,3 +75,24 @@ def test_unusable_clip_is_reported_in_a_sentence(app, open_browser, tmp_path):
     expect(page.get_by_test_id("stAlert")).to_contain_text("No face was found in nobody.mp4.")
     look(page, "clip-nobody")
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_mood_that_is_picked_while_a_clip_is_read_is_shown_at_once(app, open_browser, astronaut, tmp_path):
+    clip = video(tmp_path / "me.mp4", [face(astronaut)] * 250, fps=5).read_bytes()
+    page = open_browser().new_page()
+    page.goto(app.url)
+    page.get_by_role("button", name="Pick a mood yourself").click()
+    page.get_by_role("button", name="Happy").click()
+    expect(page.locator(".vc-mood .name")).to_have_text("Happy")
+    upload(page, "me.mp4", clip, "video/mp4")
+    mark(spotify_player(page))
+    page.get_by_role("button", name="Check my vibe").click()
+    page.get_by_text("Reading the video…").wait_for()
+    assert marked(spotify_player(page)), "the music plays on"
+    page.get_by_role("button", name="Pick a mood yourself").click()
+    page.get_by_role("button", name="Sad").click()
+    expect(page.locator(".vc-mood .name")).to_have_text("Sad")
+    expect(page.get_by_text("Reading the video…")).to_have_count(0)
+    expect(page.get_by_role("button", name="Check my vibe")).to_be_visible()
+    settled(page)
+    expect(page.locator(".vc-mood .name")).to_have_text("Sad")

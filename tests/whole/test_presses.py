@@ -9,7 +9,8 @@ from skimage import data
 from benchmarks.harness.wire import Visitor
 from tests.databases import open_store
 from tests.video.test_clip import face, video
-from tests.whole.conftest import UPLOAD, check_vibe, photo
+from tests.whole.conftest import NOTHING, UPLOAD, check_vibe, photo
+from vibecheck.errors import UnknownPrediction
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 from vibecheck.ui.home.camera import LOST
@@ -49,6 +50,8 @@ def press_while_read(tab: Visitor, clip: bytes, press) -> None:
     wait, tab.wait_for_run = tab.wait_for_run, lambda: None
     tab.press("check")
     for message in tab._messages():
+        if message.WhichOneof("type") == "delta":
+            tab._place(message)
         if message.delta.new_element.progress.text == "Reading the video…":
             break
     press()
@@ -93,3 +96,25 @@ def test_a_file_that_is_gone_after_a_long_interruption_is_reported(app, way, key
         after.pick("way", way)
         after.upload(key, "me.jpg", photo())
         assert after.has("check") and literal(LOST) not in after.text()
+
+
+def test_a_choice_to_keep_nothing_counts_for_the_video_that_is_read(tab, store, clip):
+    before = store.count()
+    press_while_read(tab, clip, lambda: tab.pick("keep", NOTHING))
+    assert "Nothing from this vibe check was kept" in tab.text() and store.count() == before
+
+
+def test_data_that_is_deleted_in_another_tab_stays_deleted_while_a_video_is_read(app, tab, store, clip):
+    first = check_vibe(tab)
+    cookies = tab.http.cookies.get_dict()
+
+    def delete_elsewhere() -> None:
+        with Visitor(app.url, page="About", cookies=cookies) as other:
+            other.press("delete_my_data")
+            other.press("delete_surely")
+
+    press_while_read(tab, clip, delete_elsewhere)
+    newest = tab.find("answer-").id.rpartition("-")[2]
+    assert store.get(newest).source == "video"
+    with pytest.raises(UnknownPrediction):
+        store.get(first)

@@ -21,10 +21,10 @@ NO = "no"
 def card(shows: Input) -> None:
     """The live mood or the newest result.
 
-    Beside live video it is a fragment, so that it never touches the camera. A press in a fragment would wait
-    while a file is read.
+    It is a fragment, so that it never touches the camera, except while a file is read: a press in a fragment
+    would wait for that.
     """
-    if shows.way == "live":
+    if shows.photo is None or shows.photo.file_id != st.session_state.get("checking"):
         st.fragment(_card)(shows)
     else:
         with st.container():  # like that of a fragment: the player loads again if it is moved
