@@ -7,7 +7,6 @@ import re
 import signal
 import sys
 import traceback
-import warnings
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,9 +189,8 @@ def _named(parameters: Iterable[str]) -> str:
 
 
 def _quiet() -> None:
-    """Silence libraries: their warnings, progress bars, and checks for newer data sets."""
+    """Silence libraries: their messages, progress bars, and checks for newer data sets."""
     logging.disable(logging.WARNING)
-    warnings.filterwarnings("ignore", module=r"sklearn\b")
     for name in ("HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

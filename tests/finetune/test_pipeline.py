@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import warnings
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -297,21 +296,6 @@ def test_last_event_of_a_failed_run_says_why(error, sentence, capsys):
     event = json.loads(told.out)
     assert event["event"] == "failed" and event["error"].startswith(sentence)
     assert "Traceback" in told.err
-
-
-def test_scikit_learns_warnings_stay_out_of_the_log(monkeypatch):
-    from finetune import train_command
-
-    for name in ("HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
-        monkeypatch.setenv(name, "1")
-    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
-    monkeypatch.setattr(train_command.logging, "disable", lambda level: None)
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
-        train_command._quiet()
-        for module in ("sklearn.metrics._classification", "finetune.metrics"):
-            warnings.warn_explicit("ill-defined", UserWarning, f"{module}.py", 1, module=module)
-    assert [each.filename for each in seen] == ["finetune.metrics.py"]
 
 
 @pytest.mark.slow
