@@ -1,13 +1,16 @@
 """Headings, names of controls, contrast and target sizes, measured on the real pages at three sizes."""
 
+import io
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
 
 from benchmarks.harness.running import RunningApp
-from tests.browser.conftest import look
+from tests.browser.conftest import check_my_vibe, jpeg, look, settled, upload
 from vibecheck.demo.folder import build
 from vibecheck.demo.world import Plan
 
@@ -77,3 +80,81 @@ def test_phone_shows_the_headline_first_and_the_keyboard_reaches_the_rest(app, o
     expect(page.get_by_role("dialog").get_by_text("Models trained on it")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+# Whether the control that has the keyboard focus can be seen: within the window, and not covered.
+IN_SIGHT = """() => {
+  const node = document.activeElement;
+  const control = node.closest("label") ?? node;
+  if (node === document.body || node.tagName === "IFRAME") return "";
+  const { left, top, width, height } = control.getBoundingClientRect();
+  const [x, y] = [left + width / 2, top + height / 2];
+  const inside = x > 0 && y > 0 && x < innerWidth && y < innerHeight;
+  const covered = document.elementFromPoint(x, y)?.closest("[data-testid=stHeader]");
+  return inside && (!covered || covered.contains(node)) ? "" : `${node.tagName} ${control.innerText}`;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 256), (390, 844)])
+def test_the_keyboard_focus_is_always_in_sight(app, open_browser, width, height):
+    page = open_browser(viewport={"width": width, "height": height}).new_page()
+    for name in ("Corrections", "About"):
+        page.goto(app.link(name))
+        drawn(page)
+        for key in ["Tab"] * 24 + ["Shift+Tab"] * 24:
+            page.keyboard.press(key)
+            page.evaluate("() => new Promise(requestAnimationFrame)")
+            assert page.evaluate(IN_SIGHT) == "", f"{name}, {key}"
+
+
+def picture_of(part: Locator) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(part.screenshot())).convert("RGB")).astype(int)
+
+
+def colourful(part: Locator) -> bool:
+    """Whether it shows a colour, neither black, grey nor white."""
+    return bool(np.ptp(picture_of(part), axis=2).max() > 60)
+
+
+def test_forced_colours_show_bars_and_what_is_selected(app, open_browser, astronaut):
+    page = open_browser(forced_colors="active", color_scheme="dark").new_page()
+    page.goto(app.link(""))
+    ways = page.get_by_role("radiogroup", name="Source")
+    upload(page, "smile.jpg", jpeg(astronaut))
+    selected, other = (page.get_by_role("radio", name=name) for name in ("Upload", "Live"))
+    expect(ways).to_be_visible()
+    assert colourful(selected) and not colourful(other)
+    check_my_vibe(page)
+    expect(page.get_by_role("heading", name="Happy")).to_be_visible()
+    settled(page)
+    assert colourful(page.get_by_role("meter", name="Confidence"))
+    page.get_by_role("button", name="Change").click()
+    choices = page.get_by_test_id("stRadioOption")
+    expect(choices).to_have_count(3)
+    assert [colourful(choice) for choice in choices.all()] == [True, False, False]
+
+
+def test_forced_colours_show_start_and_stop(app, open_browser):
+    page = open_browser(forced_colors="active", color_scheme="dark").new_page()
+    page.goto(app.link(""))
+    stage = page.frame_locator("iframe[title*=webrtc]")
+    start = stage.get_by_role("button", name="START")
+    expect(start).to_be_visible()
+    assert (picture_of(start)[:4].max(axis=(1, 2)) > 150).any(), "its edge"
+    expect(page.locator("iframe[title*=webrtc]")).to_have_accessible_name("Camera")
+    start.click()
+    stop = stage.get_by_role("button", name="Stop the camera")
+    expect(stop).to_be_visible()
+    shown = picture_of(stop)
+    height, width, _ = shown.shape
+    assert picture_of(stop)[height // 2, width // 2].min() > 150, "its square"
+
+
+def test_the_stage_keeps_the_keyboard_focus_when_its_camera_starts_and_stops(app, open_browser):
+    page = open_browser().new_page()
+    page.goto(app.link(""))
+    stage = page.frame_locator("iframe[title*=webrtc]")
+    stage.get_by_role("button", name="START").press("Enter")
+    expect(stage.get_by_role("button", name="Camera settings")).to_be_focused()
+    stage.get_by_role("button", name="Stop the camera").press("Enter")
+    expect(stage.get_by_role("button", name="START")).to_be_focused()

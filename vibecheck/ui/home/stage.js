@@ -14,6 +14,7 @@ export default function ({ data, setTriggerValue, setStateValue }) {
         const script = inside.createElement("script");
         script.id = "vibecheck";
         script.textContent = FRAME;
+        frame.ariaLabel = "Camera"; // for screen readers, which would say its title
         inside.head.append(script);
       }
       const stage = frame.contentWindow.vibecheckStage;

@@ -59,6 +59,7 @@ function makeView(sentences, noCamera, css) {
     settings.setAttribute("aria-expanded", String(open));
   };
   const paint = () => {
+    const focused = root.contains(document.activeElement);
     picture.hidden = on.hidden = !isPlaying();
     off.hidden = isPlaying() && !trouble;
     off.classList.toggle("over", isPlaying());
@@ -68,6 +69,8 @@ function makeView(sentences, noCamera, css) {
     one(".start").hidden = trouble === "insecure";
     one(".asks").hidden = !asks || !one(".auto").checked;
     if (!isPlaying()) toggleMenu(false);
+    // The control that was pressed may be hidden now.
+    if (focused && !document.activeElement.checkVisibility()) (isPlaying() ? settings : one(".start")).focus();
   };
   let clearing = 0; // the timer that clears a notice
   const setTrouble = (kind) => {
