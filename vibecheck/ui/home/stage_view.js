@@ -70,7 +70,7 @@ function makeView(sentences, noCamera, css) {
     one(".asks").hidden = !asks || !one(".auto").checked;
     if (!isPlaying()) toggleMenu(false);
     // The control that was pressed may be hidden now.
-    if (focused && !document.activeElement.checkVisibility()) (isPlaying() ? settings : one(".start")).focus();
+    if (focused && !document.activeElement.getClientRects().length) (isPlaying() ? settings : one(".start")).focus();
   };
   let clearing = 0; // the timer that clears a notice
   const setTrouble = (kind) => {
