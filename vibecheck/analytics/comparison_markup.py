@@ -57,7 +57,7 @@ def score(seen: Comparison, proves: float | None = None, needed: int | None = No
     same = seen.n - differ
     if not differ:
         faces = counted(seen.n, "face")
-        return f'<div class="vcd-detail">So far both are right or wrong on the same {faces}.</div>'
+        return f'<div class="vcd-detail">Both are right or wrong on the same {faces}.</div>'
     said = ""
     if seen.evidence is not None:  # it is None in reports of an earlier version
         bounds = f"{seen.low * 100:+.0f} to {seen.high * 100:+.0f} points"
