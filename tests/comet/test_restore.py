@@ -23,7 +23,7 @@ from vibecheck.records.db.tables import predictions as predictions_table
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.training_sets import TrainingSets
 from vibecheck.records.outbox.messages import payload_of
-from vibecheck.records.outbox.queue import RESTORE, ROLLUP
+from vibecheck.records.outbox.queue import RESTORE, ROLLUP, Outbox
 from vibecheck.records.readings import WAIT, ShadowReading
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -305,6 +305,37 @@ def test_restore_by_a_command_that_is_killed_is_continued_by_the_app(settings, s
     finally:
         stop.set()
         thread.join()
+
+
+def test_restore_by_a_command_that_is_interrupted_leaves_nothing_of_deleted_visitors(
+    settings, store, comet, monkeypatch
+):
+    remember(comet, a_prediction(made_at=NOON, visitor="v"))
+    merge_all = Store.merge
+
+    def merge_and_stop(self, found):
+        merge_all(self, found)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "merge", merge_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        read_back(settings, store, say=lambda at: store.forget_visitor("v", NOON))
+    assert store.count() == 0 and store.notes.subjects("forgotten visitor") == []
+
+
+def test_visitors_stay_noted_if_a_restore_begins_as_another_one_ends(store, comet, monkeypatch):
+    contains = Outbox.contains
+
+    def and_then_another_begins(self, kind):
+        found = contains(self, kind)
+        monkeypatch.undo()
+        store.outbox().begin(RESTORE)
+        store.forget_visitor("v", NOON)
+        return found
+
+    monkeypatch.setattr(Outbox, "contains", and_then_another_begins)
+    store.end_of_restore()
+    assert store.notes.subjects("forgotten visitor") == ["forgotten visitor v"]
 
 
 def test_visitors_stay_noted_until_the_last_of_several_restores_ends(settings, store, comet):

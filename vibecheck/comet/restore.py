@@ -104,6 +104,7 @@ def restore(settings: Settings, store: Store, days_back: int | None = None) -> I
         with held(outbox, claimed):
             yield from _restore(settings, store, days_back)
     finally:
+        store.forget_restored(datetime.now(UTC))  # it may have been stopped before it did that itself
         outbox.finish(claimed)
         store.end_of_restore()
 

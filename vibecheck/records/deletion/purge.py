@@ -102,9 +102,8 @@ class Deletions(Queries):
 
     def end_of_restore(self) -> None:
         """Removes the notes about such visitors if no other restore is left: nothing more comes of them."""
-        if queue.Outbox(self._engine).contains(queue.RESTORE):
-            return
-        for subject in Notes(self._engine).subjects(FORGOTTEN):
+        noted = Notes(self._engine).subjects(FORGOTTEN)  # first: another restore may begin at this moment
+        for subject in () if queue.Outbox(self._engine).contains(queue.RESTORE) else noted:
             Notes(self._engine).remove(subject)
 
     def erase_remaining(self) -> bool:
