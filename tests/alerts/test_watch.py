@@ -118,6 +118,15 @@ def test_failed_alert_is_logged_without_the_url_and_retried(store, going_on, tmp
     assert SECRET not in caplog.text and not any(record.exc_info for record in caplog.records)
 
 
+def test_alert_is_sent_by_a_webhook_that_was_out_of_order_for_months(store, going_on, tmp_path):
+    content = {"sent": False, "attempts": 2000, "pause": 0.0, "lasting": True}
+    store.notes.write(watch.ALERT + ALERT.key, content)
+    hook = Hook(200)
+    with serving(hook) as server:
+        look(store, settings_for(server.url, tmp_path), NOW)
+    assert len(hook.told) == 1
+
+
 def test_retry_after_of_the_server_is_obeyed(store, going_on, tmp_path, clock):
     hook = Hook(Reply(429, b"", {"Retry-After": "600"}), 200)
     with serving(hook) as server:

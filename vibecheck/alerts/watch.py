@@ -70,7 +70,7 @@ def _claim(notes: Notes, alert: Alert) -> bool:
         again = note is not None and "ended" in before and note.age > REPEAT_AFTER.total_seconds()
         if (before["sent"] and not again) or (note and 0 <= note.age < before["pause"]):
             return None
-        pause = min(FIRST_PAUSE * 2 ** before["attempts"], LONGEST_PAUSE)
+        pause = min(FIRST_PAUSE * 2 ** min(before["attempts"], 10), LONGEST_PAUSE)
         attempts = before["attempts"] + 1
         return {"sent": False, "attempts": attempts, "pause": pause, "lasting": alert.lasting}
 
