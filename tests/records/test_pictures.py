@@ -189,6 +189,28 @@ def test_pictures_of_another_database_stay_until_they_have_expired(images, caplo
     assert images.remove_strays(later, set().intersection, later) == 20
 
 
+def test_strays_that_are_kept_while_others_are_listed_stay(folder):
+    """A restore brought the record of one meanwhile, and a visitor agreed again to keep another."""
+    restored, again = "00" + "1" * 30, "00" + "2" * 30
+    images = Pictures(str(folder))
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    for each in (restored, again, ID, OTHER):
+        images.put(each, JPEG)
+        os.utime(folder / each[:2] / f"input_{each}.jpg", (hour_ago.timestamp(),) * 2)
+    before = hour_ago + timedelta(minutes=30)
+    listed, kept = set(), set()
+
+    def look_up(ids):
+        if ID in ids and ID not in listed:
+            kept.add(restored)
+            images.put(again, JPEG)  # its row is still being written
+        listed.update(ids)
+        return kept.intersection(ids)
+
+    assert images.remove_strays(before, look_up, before) == 2
+    assert [images.exists(each) for each in (restored, again, ID, OTHER)] == [True, True, False, False]
+
+
 def test_a_picture_whose_row_is_still_being_written_is_no_stray(images):
     images.put(ID, JPEG)
     earlier = datetime.now(UTC) - timedelta(minutes=1)
