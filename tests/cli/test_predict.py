@@ -1,6 +1,8 @@
 """`python -m vibecheck predict`: folders from phones, videos, and long names."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 
@@ -39,6 +41,19 @@ def test_all_picture_formats_of_a_phone_are_read_and_skipped_files_are_counted(p
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["mood"] for answer in answers] == ["happy"] * 5
     assert "Left out: 2 hidden files and 1 video." in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--json"], []])
+def test_bar_is_shown_unless_answers_are_printed_beside_it(tmp_path, astronaut, arguments):
+    Image.fromarray(astronaut).save(tmp_path / "a.jpg")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "vibecheck", "predict", *arguments, tmp_path / "a.jpg"]
+    environment = os.environ | {"TERM": "xterm"}
+    subprocess.run(command, stdout=theirs, stderr=theirs, env=environment, check=True)
+    os.set_blocking(ours, False)
+    shown = os.read(ours, 1 << 16).decode()
+    assert ("Reading faces" in shown) != bool(arguments)
+    assert "happy" in shown.casefold()
 
 
 def test_unsupported_format_is_named_and_fails_the_run(phone):

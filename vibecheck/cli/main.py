@@ -8,7 +8,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -108,7 +107,7 @@ def purge(
 
     settings, now = Settings.load(), datetime.now(UTC)
     days = settings.retention_days if older_than is None else older_than
-    with open_store(settings) as store, closing(Registry.open(settings)) as registry:
+    with open_store(settings) as store, Registry.open(settings) as registry:
         settle_bets(registry, store.statistics, timedelta(days=days), now)  # they count after the deletion
         deleted = store.purge(now - timedelta(days=days))
         marked = store.marked_since(now)

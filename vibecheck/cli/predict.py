@@ -84,7 +84,7 @@ def _reader(model: str, settings: Settings) -> "Reader":
 def _predict_pictures(files: list[Path], reader: "Reader", detect: bool, as_json: bool) -> bool:
     """Print what each picture shows; returns whether all could be read."""
     made = []
-    with counting("Reading faces", len(files)) as advance:
+    with counting("Reading faces", len(files), as_json) as advance:
         for path in files:
             made.append(_answer(path, reader, detect))
             if as_json:
@@ -136,7 +136,7 @@ def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, pl
 
     readings: list[ClipReading] = []
     try:
-        with Clip(path) as clip, counting(f"Reading {path.name}", clip.seconds) as advance:
+        with Clip(path) as clip, counting(f"Reading {path.name}", clip.seconds, as_json) as advance:
             for each in clip.read(reader, every):
                 if as_json:
                     when = {"at_s": round(each.at_s, 3), "faces": len(each.reading.faces)}
