@@ -28,16 +28,10 @@ def pretrain(
     side: Annotated[
         int, typer.Option(min=32, max=224, help="Side of the model's input in px.")
     ] = PretrainRecipe.side,
-    small_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of epochs at 64 px.")
-    ] = PretrainRecipe.small_share,
     batch: Annotated[int, typer.Option(min=2, help="Batch size.")] = PretrainRecipe.batch,
     rate: Annotated[
         float, typer.Option(min=0.001, help="Factor on the learning rate.")
     ] = PretrainRecipe.rate,
-    calm_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of epochs with less augmentation, at the end.")
-    ] = PretrainRecipe.calm_share,
     seed: Annotated[int, typer.Option(help="Random seed.")] = PretrainRecipe.seed,
     minutes: Annotated[
         float, typer.Option(help="Stop after this many minutes; the same command resumes.")
@@ -55,10 +49,8 @@ def pretrain(
         architecture=architecture,
         epochs=epochs,
         side=side,
-        small_share=small_share,
         batch=batch,
         rate=rate,
-        calm_share=calm_share,
         seed=seed,
     )
     done = pretrain(
