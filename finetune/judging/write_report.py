@@ -26,7 +26,7 @@ from vibecheck.vision.images import decode, thumbnail
 # Pictures shown of each kind, and their side in px: a page of some hundred KB.
 SHOWN = 24
 SIDE = 128
-DECISIVE = "Only pictures on which one is right and the other wrong tell them apart."
+DECISIVE = "Accuracies with 95% intervals. Only pictures on which one is right and the other wrong decide."
 MOODS = "How many of each mood were recognised. Bar: challenger; mark: champion."
 CONFUSION = "Row: the label. Column: the answer."
 CALIBRATION = "The difference between confidence and accuracy (expected calibration error)."
