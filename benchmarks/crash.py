@@ -112,17 +112,22 @@ class Crowd:
         consented = rng.random() < 0.5
         tab.pick("keep", int(consented))
         tab.upload("upload", "me.jpg", rng.choice(self.photos))
-        before, shown = tab.runs, None
+        before, shown = _result(tab), None
         try:
             tab.press("check")
         finally:  # counts as shown even if the connection broke meanwhile
-            if tab.runs > before and tab.has("answer-"):
-                shown = Shown(tab.find("answer-").id.rpartition("-")[2], consented)
+            if (found := _result(tab)) not in ("", before):
+                shown = Shown(found, consented)
                 self.seen.append(shown)
         if shown is None:
             raise NotThere(tab.text())
         for _ in range(rng.randint(0, 2)):  # may change the answer
             _answer(tab, shown, rng)
+
+
+def _result(tab: Visitor) -> str:
+    """The id of the vibe check on the page, or empty."""
+    return tab.find("answer-").id.rpartition("-")[2] if tab.has("answer-") else ""
 
 
 def _answer(tab: Visitor, shown: Shown, rng: random.Random) -> None:
