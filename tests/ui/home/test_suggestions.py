@@ -11,11 +11,11 @@ from tests.ui.examples import shares
 from vibecheck.access.roles import Role
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError
-from vibecheck.music.recommender import ALL_HEARD, CALM
+from vibecheck.music.recommender import ALL_HEARD, CALM, Mode
 from vibecheck.records.db import circuit_breaker
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
-from vibecheck.records.values import CANT_TELL
+from vibecheck.records.values import CANT_TELL, Prediction
 from vibecheck.ui.access import gate
 from vibecheck.ui.home import mood_card
 from vibecheck.ui.home.vibe_check import Result
@@ -132,17 +132,23 @@ def open_again() -> None:
     st.session_state.brought_back = vibe_check.playing() is not None
 
 
+def played_before(store: Store, mode: Mode) -> Prediction:
+    """A happy vibe check of this visitor a moment ago, and the playlist that it led to."""
+    made = a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC))
+    store.add(made, None)
+    store.played(
+        made.id, playlist_id="a" * 22, playlist_name="Songs", mode=mode, again=False, found_by="catalogue",
+        now=datetime.now(UTC), category="happy", followed=None,
+    )  # fmt: skip
+    return made
+
+
 @pytest.mark.parametrize(
     ("label", "mood", "brought_back"),
     [("happy", "happy", True), ("sad", "sad", False), (CANT_TELL, "happy", True)],
 )
 def test_reload_shows_the_last_answer_with_its_own_playlist(store, open_page, label, mood, brought_back):
-    made = a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC))
-    store.add(made, None)
-    store.played(
-        made.id, playlist_id="a" * 22, playlist_name="Songs", mode="match", again=False, found_by="catalogue",
-        now=datetime.now(UTC), category="happy", followed=None,
-    )  # fmt: skip
+    made = played_before(store, "match")
     store.label(made.id, label, "volunteered", ME, datetime.now(UTC))
     page = AppTest.from_function(open_again, default_timeout=60)
     page.session_state["visitor"] = COOKIE
@@ -207,12 +213,7 @@ def test_a_result_is_restored_although_the_first_run_of_the_page_was_ended(
             end_this_run()
         return original(*args)
 
-    made = a_prediction(mood="happy", visitor=ME, made_at=datetime.now(UTC))
-    store.add(made, None)
-    store.played(
-        made.id, playlist_id="a" * 22, playlist_name="Songs", mode="lift", again=False, found_by="catalogue",
-        now=datetime.now(UTC), category="happy", followed=None,
-    )  # fmt: skip
+    made = played_before(store, "lift")
     monkeypatch.setattr(Store, method, called)
     page = AppTest.from_function(card, default_timeout=60)
     page.session_state["visitor"] = COOKIE
