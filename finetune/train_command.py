@@ -189,7 +189,7 @@ def _named(parameters: Iterable[str]) -> str:
 
 
 def _quiet() -> None:
-    """Silence libraries: their messages, progress bars, and checks for newer data sets."""
+    """Silence the libraries' messages and progress bars, and their checks for newer data sets."""
     logging.disable(logging.WARNING)
     for name in ("HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY"):
         os.environ.setdefault(name, "1")

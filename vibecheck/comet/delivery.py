@@ -202,7 +202,7 @@ class Delivery:
         return day
 
     def _delete(self, day: date, name: str) -> bool:
-        """Deletes the assets of this name; returns whether there was one."""
+        """Deletes the assets of this name; returns whether there were any."""
         found = [asset for asset in self.comet.assets(day) if asset.name == name]
         self.comet.delete(day, *found)
         return bool(found)

@@ -36,7 +36,7 @@ def send_again(settings: Settings, store: Store, since: datetime | None) -> int:
 
 
 def count_missing(comet: Comet, store: Store) -> dict[str, int]:
-    """Looks up some predictions: how many (`checked`), and how many of them Comet lacks (`missing`).
+    """Checks a sample of predictions: how many (`checked`), and how many of them Comet lacks (`missing`).
 
     Raises CometError and RecordsError.
     """

@@ -67,7 +67,7 @@ def relay_newest_only() -> None:
     """Make aiortc's relays of tracks forward only the newest frame to a subscriber, in the whole process.
 
     By default they queue every frame. On a machine that is too busy to decode as fast as the camera sends,
-    that takes 7 MB a second, and the video lags by seconds.
+    memory then grows by 7 MB a second, and the video lags by seconds.
     """
     MediaRelay.subscribe = partialmethod(MediaRelay.subscribe, buffered=False)
 
