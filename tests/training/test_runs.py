@@ -89,7 +89,7 @@ def test_cancelled_run_ends_within_seconds_and_deletes_its_output(desk):
 
 def test_command_runs_at_the_lowest_priority(desk):
     command = command_of(desk, desk.start(RunRequest("slow")))
-    wait_for(lambda: command.nice() == 19)
+    wait_for(lambda: command.nice() == 19 and command.environ())  # empty until the program is loaded
     assert os.sched_getscheduler(command.pid) == os.SCHED_IDLE
     assert command.ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
     assert int(command.environ()["OMP_NUM_THREADS"]) == max(1, len(os.sched_getaffinity(0)) - 1)
