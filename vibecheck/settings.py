@@ -8,9 +8,7 @@ VibeCheck's own are named `VIBECHECK_…`; those of the services keep the servic
 import difflib
 import os
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -18,8 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
-    DotEnvSettingsSource,
-    EnvSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -27,53 +24,11 @@ from pydantic_settings import (
 from vibecheck.access.passes import check_token
 from vibecheck.access.roles import guest_list
 from vibecheck.errors import SettingsError
+from vibecheck.settings_files import DOTENV, read_dotenv, read_secrets, scalars
 from vibecheck.vision.model_source import Source, parse_source
 
-# Later files win, as in Streamlit.
-SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
-DOTENV = ".env"
 # Set for child processes that get their settings by the environment: they read neither .env nor secrets.
 ENVIRONMENT_ONLY = "VIBECHECK_ENVIRONMENT_ONLY"
-
-
-class SecretsSource(EnvSettingsSource):
-    """Root-level entries of Streamlit's secrets, read as if they were environment variables."""
-
-    def _load_env_vars(self) -> dict[str, str]:
-        return {name.lower(): value for name, value in _scalars(read_secrets()).items()}
-
-
-def _scalars(entries: Mapping[str, object]) -> dict[str, str]:
-    """The entries of a file that are neither tables, lists nor empty, as text."""
-    kept = {name: str(value) for name, value in entries.items() if isinstance(value, str | int | float)}
-    return {name: value for name, value in kept.items() if value}
-
-
-def read_secrets() -> dict[str, object]:
-    """Streamlit's secrets, from its files. Raises SettingsError that names the one that cannot be read."""
-    entries: dict[str, object] = {}
-    for name in SECRETS_FILES:
-        # expanduser leaves the ~ where the user has no home, as in some containers
-        path = Path(os.path.expanduser(name))  # noqa: PTH111
-        with _readable(name):
-            if path.is_file():
-                entries |= tomllib.loads(path.read_text(encoding="utf-8"))
-    return entries
-
-
-def read_dotenv() -> dict[str, object]:
-    """The entries of .env. Raises SettingsError if it cannot be read."""
-    with _readable(DOTENV):
-        return dict(DotEnvSettingsSource(Settings, case_sensitive=True).env_vars)
-
-
-@contextmanager
-def _readable(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SettingsError(f"A settings file cannot be read: {name}: {reason}.") from error
 
 
 def export_others() -> None:
@@ -82,7 +37,7 @@ def export_others() -> None:
     Libraries look there for theirs, such as AWS_ACCESS_KEY_ID. Raises SettingsError.
     """
     ours = setting_names()
-    for name, value in _scalars(read_secrets() | read_dotenv()).items():
+    for name, value in scalars(read_secrets() | read_dotenv()).items():
         if name.isidentifier() and name.upper() not in ours and "\0" not in value:
             os.environ.setdefault(name, value)
 
@@ -107,11 +62,10 @@ def without_effect() -> list[str]:
 
 
 def _checked(check: Callable[[str], object]) -> AfterValidator:
-    """Refuse a value, if there is one, for which `check` raises ValueError."""
+    """Refuse a value for which `check` raises ValueError."""
 
     def validate(value: Any) -> Any:
-        if value is not None:
-            check(value.get_secret_value() if isinstance(value, SecretStr) else value)
+        check(value.get_secret_value() if isinstance(value, SecretStr) else value)
         return value
 
     return AfterValidator(validate)
@@ -123,12 +77,12 @@ def _check_webhook(url: str) -> None:
         raise ValueError("it must be an address that begins with https:// or http://")
 
 
-Guests = Annotated[str | None, _checked(guest_list)]
+Guests = Annotated[str, _checked(guest_list)] | None
 
 
-def _service(name: str, description: str) -> Any:
+def _service(name: str, description: str, default: str | None = None) -> Any:
     """A setting of a service, under the name that the service's own documentation gives it."""
-    return Field(None, validation_alias=name, description=description)
+    return Field(default, validation_alias=name, description=description)
 
 
 class Settings(BaseSettings):
@@ -191,12 +145,12 @@ class Settings(BaseSettings):
         "every other deployment needs its own.",
     )
 
-    access_token: Annotated[SecretStr | None, _checked(check_token)] = Field(
+    access_token: Annotated[SecretStr, _checked(check_token)] | None = Field(
         None,
         description="Token of the access link: 32 or more random characters. Default: a new one at each "
         "start.",
     )
-    alert_url: Annotated[SecretStr | None, _checked(_check_webhook)] = Field(
+    alert_url: Annotated[SecretStr, _checked(_check_webhook)] | None = Field(
         None,
         description="Webhook for alerts: retraining is advisable, a model is proved better, the input "
         "drifts, or Comet rejects records. Each is one POST of JSON, as for Slack's incoming webhooks.",
@@ -220,10 +174,8 @@ class Settings(BaseSettings):
         "COMET_API_KEY", "API key of the Comet account that gets a copy of the records."
     )
     comet_workspace: str | None = _service("COMET_WORKSPACE", "Comet workspace. Default: the account's.")
-    comet_project_name: str = Field(
-        "vibecheck",
-        validation_alias="COMET_PROJECT_NAME",
-        description="Comet project; created if it is missing.",
+    comet_project_name: str = _service(
+        "COMET_PROJECT_NAME", "Comet project; created if it is missing.", "vibecheck"
     )
     comet_url_override: str | None = _service(
         "COMET_URL_OVERRIDE", "Your own Comet server (`https://comet.example/clientlib/`)."
@@ -245,10 +197,8 @@ class Settings(BaseSettings):
         """A leading ~ is the home folder, as in a shell: .env and secrets see no shell."""
         if not isinstance(value, str | Path):
             return value
-        scheme = re.match(r"sqlite(\+\w+)?:///|", str(value))
-        assert scheme is not None  # as the pattern may be empty
-        path = str(value)[scheme.end() :]
-        return scheme[0] + os.path.expanduser(path)  # noqa: PTH111  # leaves ~ if there is no home
+        scheme, path = re.split(r"^(sqlite(?:\+\w+)?:///|)", str(value), maxsplit=1)[1:]
+        return scheme + os.path.expanduser(path)  # noqa: PTH111  # leaves ~ if there is no home
 
     @classmethod
     def settings_customise_sources(
@@ -261,7 +211,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         if os.environ.get(ENVIRONMENT_ONLY):
             return init_settings, env_settings
-        return init_settings, env_settings, dotenv_settings, SecretsSource(settings_cls)
+        values = {name.upper(): value for name, value in scalars(read_secrets()).items()}
+        names = {field: environment_name(field) for field in settings_cls.model_fields}
+        secrets = {field: values[name] for field, name in names.items() if name in values}
+        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, secrets)
 
     @classmethod
     def load(cls) -> "Settings":

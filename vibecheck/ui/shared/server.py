@@ -23,7 +23,8 @@ from streamlit.components.v2.bidi_component import serialization
 from streamlit.runtime.secrets import Secrets
 
 from vibecheck.errors import SettingsError
-from vibecheck.settings import read_dotenv, without_effect
+from vibecheck.settings import without_effect
+from vibecheck.settings_files import read_dotenv
 from vibecheck.ui.access import access_link, upload_file
 from vibecheck.ui.access.browser_guard import BrowserGuard
 from vibecheck.ui.access.security_headers import SecurityHeaders

@@ -1,0 +1,49 @@
+"""Reads the files that settings may be in: .env, and Streamlit's secrets."""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, DotEnvSettingsSource
+
+from vibecheck.errors import SettingsError
+
+# Later files win, as in Streamlit.
+SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
+DOTENV = ".env"
+
+
+def read_secrets() -> dict[str, object]:
+    """Streamlit's secrets, from its files. Raises SettingsError that names the one that cannot be read."""
+    entries: dict[str, object] = {}
+    for name in SECRETS_FILES:
+        # expanduser leaves the ~ where the user has no home, as in some containers
+        path = Path(os.path.expanduser(name))  # noqa: PTH111
+        with _readable(name):
+            if path.is_file():
+                entries |= tomllib.loads(path.read_text(encoding="utf-8"))
+    return entries
+
+
+def read_dotenv() -> dict[str, object]:
+    """The entries of .env that are not empty. Raises SettingsError if it cannot be read."""
+    with _readable(DOTENV):
+        source = DotEnvSettingsSource(BaseSettings, DOTENV, case_sensitive=True, env_ignore_empty=True)
+        return dict(source.env_vars)
+
+
+def scalars(entries: Mapping[str, object]) -> dict[str, str]:
+    """The entries of a file that are neither tables, lists nor empty, as text."""
+    kept = {name: str(value) for name, value in entries.items() if isinstance(value, str | int | float)}
+    return {name: value for name, value in kept.items() if value}
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SettingsError(f"A settings file cannot be read: {name}: {reason}.") from error
