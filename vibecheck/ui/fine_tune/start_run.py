@@ -91,7 +91,7 @@ def _base(known: FineTuneState) -> str:
 
 def _asked(base: str) -> tuple[RunRequest, str]:
     """The run that the card describes, and what prevents it (or "")."""
-    kinds = [kind for kind in SOURCES if kind != "comet" or settings().comet_api_key is not None]
+    kinds = [kind for kind in SOURCES if kind != "comet" or settings().sends]
     kind = st.selectbox("Labels from", kinds, format_func=SOURCES.get, key="ft-source")
     source, problem = kind, ""
     if kind == "files":

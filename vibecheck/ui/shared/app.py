@@ -64,7 +64,7 @@ def end_page(loaded: str = "app") -> None:
                 "not recorded.",
                 icon=":material/science:",
             )
-    elif settings().comet_api_key is not None:
+    elif settings().sends:
         _sending().ensure()
         comet_status.draw(store)
     dialogs.improve()

@@ -21,14 +21,14 @@ REFRESH_EVERY = 5.0
 
 def draw(records: Callable[[], Store]) -> None:
     """Draw the status in the sidebar, for roles that may see it. `records` may raise RecordsError."""
-    if settings().comet_api_key is not None and gate.role() >= Role.ANALYST:
+    if settings().sends and gate.role() >= Role.ANALYST:
         with st.sidebar:
             _state(records)
 
 
 def disclosure() -> None:
     """Tell visitors that a copy of what is kept goes to Comet, if it does."""
-    if settings().comet_api_key is not None:
+    if settings().sends:
         st.markdown(
             "- **A copy** of the records is sent to [Comet](https://www.comet.com), which keeps it for "
             "the operator of this app. What is deleted here is deleted there too."
@@ -37,7 +37,7 @@ def disclosure() -> None:
 
 def fetch_button(records: Callable[[], Store]) -> None:
     """A button that makes the sending process fetch from Comet what is not here yet."""
-    if settings().comet_api_key is None:
+    if not settings().sends:
         return
     if st.button("Fetch from Comet", icon=":material/cloud_download:"):
         try:
