@@ -26,6 +26,20 @@ def wait_for(condition: Callable[[], T], what: str = "it", seconds: float = 120.
 
 
 @contextmanager
+def running(run: Callable[[threading.Event], object], stop: threading.Event | None = None) -> Iterator[None]:
+    """Runs a function in a thread until the block ends. It is given the event that then asks it to end."""
+    stop = stop or threading.Event()
+    thread = threading.Thread(target=run, args=[stop])
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(60)
+    assert not thread.is_alive()
+
+
+@contextmanager
 def a_writer_that_waits(engine: Engine) -> Iterator[Callable[[], None]]:
     """Gives a function that returns once another thread's `writing(engine)` waits for an open transaction."""
     begins, here = threading.Event(), threading.get_ident()

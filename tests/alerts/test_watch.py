@@ -2,16 +2,16 @@ import json
 import logging
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Barrier
 
 import pytest
 
 from tests.databases import open_store
 from tests.standins.http import Asked, Reply, serving
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.alerts import occasions, watch
 from vibecheck.alerts.watch import look
 from vibecheck.alerts.webhook import Alert
@@ -271,13 +271,9 @@ def test_watching_thread_survives_failures(store, going_on, tmp_path, caplog):
         return store
 
     with serving(hook) as server:
-        stop = threading.Event()
-        args = open_store, settings_for(server.url, tmp_path), stop, TICK, TICK
-        watching = threading.Thread(target=watch.run, args=args)
-        watching.start()
-        wait_for(lambda: hook.told)
-        stop.set()
-        watching.join(60)
+        asked = settings_for(server.url, tmp_path)
+        with running(partial(watch.run, open_store, asked, every=TICK, after=TICK)):
+            wait_for(lambda: hook.told)
     assert "The disk is full." in caplog.text
 
 

@@ -1,7 +1,7 @@
 import threading
 
 from tests.records.examples import a_prediction
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.comet import claims
 from vibecheck.comet.claims import handle_all, held
 from vibecheck.errors import RecordsError
@@ -12,7 +12,7 @@ KIND = "prediction"
 def test_rows_of_a_kind_are_handled_whatever_happened_to_the_one_before(store, monkeypatch):
     monkeypatch.setattr(claims, "CHECK_EVERY", 0.01)
     problems = [RecordsError("The database is away."), ZeroDivisionError("a bug")]
-    outbox, stop, handled = store.outbox(), threading.Event(), []
+    outbox, handled = store.outbox(), []
 
     def handle(claimed):
         handled.append(claimed.prediction_id)
@@ -23,13 +23,8 @@ def test_rows_of_a_kind_are_handled_whatever_happened_to_the_one_before(store, m
     made = [a_prediction() for _ in range(3)]
     for each in made:
         store.add(each, None)
-    thread = threading.Thread(target=handle_all, args=(outbox, KIND, handle, stop, "A test"))
-    thread.start()
-    try:
+    with running(lambda stop: handle_all(outbox, KIND, handle, stop, "A test")):
         wait_for(lambda: len(handled) == 3)
-    finally:
-        stop.set()
-        thread.join()
     assert handled == [each.id for each in made] and not problems
 
 

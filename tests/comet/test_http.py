@@ -1,13 +1,12 @@
 """Only Comet's own answers are accepted, and no request lasts longer than its time-out."""
 
-import threading
 import time
 
 import pytest
 
 from tests.comet.conftest import FAST
 from tests.records.examples import JPEG, NOON, a_prediction
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.comet.client import SDK, Comet
 from vibecheck.comet.sender import Sender
 from vibecheck.comet.status import comet_state
@@ -28,15 +27,10 @@ def test_answer_of_a_proxy_neither_sets_rows_aside_nor_stops_the_sender(settings
     store.add(prediction, JPEG)
     comet.fault(path, times=3, status=status, **PAGE)
     sender = Sender(settings, store, FAST)
-    thread = threading.Thread(target=sender.run)
-    thread.start()
-    try:
+    with running(lambda stop: sender.run(), sender.stop):
         wait_for(lambda: comet.points("confidence") == [prediction.confidence])
         assert comet_state(store).waiting.set_aside == {}
         assert comet.names() == [prediction.picture_name]
-    finally:
-        sender.stop.set()
-        thread.join()
 
 
 def test_proxy_error_message_names_what_to_check(settings, comet):

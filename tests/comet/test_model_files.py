@@ -2,10 +2,10 @@
 
 import json
 import shutil
-import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from tests.databases import open_store
 from tests.records.examples import NOON, a_prediction
 from tests.records.rows import engine_of, queued
 from tests.standins.models import small_vit
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.comet import claims, layout, model_files, model_sender
 from vibecheck.comet.client import Comet
 from vibecheck.comet.model_sender import send_all
@@ -220,14 +220,8 @@ def test_model_whose_files_no_machine_has_is_set_aside_in_the_end(settings, stor
 
 def test_model_sender_thread_uploads_models_by_itself(settings, store, comet, tuned, monkeypatch):
     monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
-    stop = threading.Event()
-    thread = threading.Thread(target=model_sender.run, args=(settings, store, stop))
-    thread.start()
-    try:
+    with running(partial(model_sender.run, settings, store)):
         wait_for(lambda: not waiting(store), "the upload")
-    finally:
-        stop.set()
-        thread.join()
     assert comet.registry["vibecheck-main"]
 
 
@@ -235,19 +229,14 @@ def test_bug_while_sending_a_model_is_shown_and_the_thread_goes_on(
     settings, store, comet, tuned, monkeypatch
 ):
     monkeypatch.setattr(claims, "CHECK_EVERY", 0.02)
-    stop = threading.Event()
-    thread = threading.Thread(target=model_sender.run, args=(settings, store, stop))
     with monkeypatch.context() as patch:
         patch.setattr(model_sender, "send", lambda *_: 1 / 0)
-        thread.start()
-        wait_for(lambda: store.outbox().state().set_aside)
-    assert any("A bug in VibeCheck (ZeroDivisionError)" in each for each in store.outbox().state().set_aside)
-    try:
-        wait_for(lambda: store.outbox().retry_all())
-        wait_for(lambda: not waiting(store))
-    finally:
-        stop.set()
-        thread.join()
+        with running(partial(model_sender.run, settings, store)):
+            (reason,) = wait_for(lambda: store.outbox().state().set_aside)
+            assert reason.startswith("A bug in VibeCheck (ZeroDivisionError)")
+            patch.undo()
+            wait_for(lambda: store.outbox().retry_all())
+            wait_for(lambda: not waiting(store))
 
 
 @pytest.fixture

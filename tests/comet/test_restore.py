@@ -1,9 +1,9 @@
 """Restoring from Comet: everything comes back, once, with few requests, however often it is interrupted."""
 
 import json
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import delete
@@ -12,7 +12,7 @@ from tests.comet.conftest import FAST, both_databases
 from tests.databases import open_store
 from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import engine_of, queued
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.comet import claims, layout
 from vibecheck.comet import restore as restores
 from vibecheck.comet.sender import Sender
@@ -298,13 +298,9 @@ def test_restore_by_a_command_that_is_killed_is_continued_by_the_app(settings, s
     remember(comet, a_prediction(made_at=NOON, visitor="v"))
     store.outbox(timedelta(0)).begin(RESTORE)
     store.forget_visitor("v", NOON)
-    stop, thread = fetching(settings, store)
-    try:
+    with fetching(settings, store):
         wait_for(lambda: store.notes.read(RESTORED) and not store.notes.subjects("forgotten visitor"))
         assert store.count() == 0 and not store.outbox().contains(RESTORE)
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_restore_by_a_command_that_is_interrupted_leaves_nothing_of_deleted_visitors(
@@ -351,13 +347,9 @@ def test_nothing_about_a_deleted_visitor_is_noted_after_the_restore(settings, st
     fetch(store)
     store.forget_visitor("late", NOON)
     assert store.notes.subjects("forgotten visitor") == ["forgotten visitor late"]
-    stop, thread = fetching(settings, store)
-    try:
+    with fetching(settings, store):
         wait_for(lambda: store.notes.read(RESTORED))
         assert store.notes.subjects("forgotten visitor") == []
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_restore_leaves_the_last_room_on_the_disk_to_the_database(settings, store, comet, monkeypatch):
@@ -366,13 +358,9 @@ def test_restore_leaves_the_last_room_on_the_disk_to_the_database(settings, stor
     prediction = a_prediction(made_at=datetime.now(UTC), picture_kept=True)
     remember(comet, prediction, JPEG)
     fetch(store)
-    stop, thread = fetching(settings, store)
-    try:
+    with fetching(settings, store):
         wait_for(lambda: (at := comet_state(store).restoring) and "nearly full" in at.sentence)
         assert store.count() == 1 and not store.pictures.exists(prediction.id)
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_picture_deleted_in_comet_during_a_restore_is_no_error(settings, store, comet):
@@ -403,10 +391,8 @@ def test_new_days_are_merged_into_a_store_that_is_not_empty(settings, store, com
 
 
 def fetching(settings, store):
-    stop = threading.Event()
-    thread = threading.Thread(target=restores.run, args=(settings, store, stop))
-    thread.start()
-    return stop, thread
+    """The sending process's thread that restores runs until the block ends."""
+    return running(partial(restores.run, settings, store))
 
 
 def test_restore_is_scheduled_until_one_is_complete_even_if_the_store_has_records(
@@ -417,17 +403,13 @@ def test_restore_is_scheduled_until_one_is_complete_even_if_the_store_has_record
     store.add(a_prediction(), None)  # by a visitor who came within the first seconds
     restores.begin_once(settings, store)
     restores.begin_once(settings, store)
-    stop, thread = fetching(settings, store)
-    try:
+    with fetching(settings, store):
         wait_for(lambda: store.count() == 2)
         wait_for(lambda: store.notes.read(RESTORED))
         restores.begin_once(settings, store)
         assert [row for row in queued(store) if row.kind == RESTORE] == []
         restores.begin_once(settings.model_copy(update={"deployment": "other"}), store)
         assert [row for row in queued(store) if row.kind == RESTORE]
-    finally:
-        stop.set()
-        thread.join()
 
 
 def test_bug_while_restoring_is_shown_and_the_thread_goes_on(settings, store, comet, monkeypatch):
@@ -436,15 +418,12 @@ def test_bug_while_restoring_is_shown_and_the_thread_goes_on(settings, store, co
     fetch(store)
     with monkeypatch.context() as patch:
         patch.setattr(restores, "_restore", lambda *_, **__: 1 / 0)
-        stop, thread = fetching(settings, store)
-        wait_for(lambda: comet_state(store).restoring)
-        assert comet_state(store).restoring.sentence.startswith("A bug in VibeCheck (ZeroDivisionError)")
-    try:
-        wait_for(lambda: store.outbox().retry_all())
-        wait_for(lambda: comet_state(store).restoring.done and store.count() == 1)
-    finally:
-        stop.set()
-        thread.join()
+        with fetching(settings, store):
+            wait_for(lambda: comet_state(store).restoring)
+            assert comet_state(store).restoring.sentence.startswith("A bug in VibeCheck (ZeroDivisionError)")
+            patch.undo()
+            wait_for(lambda: store.outbox().retry_all())
+            wait_for(lambda: comet_state(store).restoring.done and store.count() == 1)
 
 
 def odd(comet, name, metadata):
@@ -512,12 +491,8 @@ def test_failed_restore_is_reported_and_retried(settings, store, comet, monkeypa
     remember(comet, replace(a_prediction(), made_at=datetime.now(UTC)))
     fetch(store)
     seen = []
-    stop, thread = fetching(settings, store)
-    try:
+    with fetching(settings, store):
         wait_for(lambda: seen.append(comet_state(store).restoring) or store.count() == 1)
         wait_for(lambda: comet_state(store).restoring.done)
         assert any(at and "internal problem" in at.sentence for at in seen)
         wait_for(lambda: not [row for row in queued(store) if row.kind == RESTORE])
-    finally:
-        stop.set()
-        thread.join()

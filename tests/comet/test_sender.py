@@ -1,7 +1,6 @@
 """Everything in the outbox reaches Comet once and in order, whatever fails on the way."""
 
 import json
-import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +11,7 @@ from sqlalchemy import insert, select, update
 from tests.comet.conftest import API_KEY, FAST, both_databases
 from tests.records.examples import EXAMPLE, JPEG, NOON, a_prediction
 from tests.records.rows import engine_of, queued
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.comet import layout
 from vibecheck.comet.client import Comet
 from vibecheck.comet.sender import Sender
@@ -46,12 +45,10 @@ def waiting(store):
     return [row for row in queued(store) if row.kind not in TASKS]
 
 
-def send_meanwhile(settings, store, pace=FAST):
-    """A sender in a thread: `stop` it, and `join` the thread."""
+def sending(settings, store, pace=FAST):
+    """A sender runs in a thread until the block ends."""
     sender = Sender(settings, store, pace)
-    thread = threading.Thread(target=sender.run)
-    thread.start()
-    return sender, thread
+    return running(lambda stop: sender.run(), sender.stop)
 
 
 @pytest.fixture
@@ -312,25 +309,17 @@ def test_failures_of_other_requests_are_retried_too(settings, store, comet, firs
 
 
 def until_sent(settings, store, pace=FAST):
-    sender, thread = send_meanwhile(settings, store, pace)
-    try:
+    with sending(settings, store, pace):
         wait_for(lambda: not waiting(store))
-    finally:
-        sender.stop.set()
-        thread.join()
 
 
 def test_retry_after_of_comet_is_obeyed(settings, store, comet, added):
     comet.fault(UPLOAD, status=429, headers={"Retry-After": "2"}, body={"msg": "slow down"})
     begun = time.monotonic()
-    sender, thread = send_meanwhile(settings, store)
-    try:
+    with sending(settings, store):
         wait_for(lambda: "more slowly" in comet_state(store).sentence)
         assert not comet_state(store).connected
         wait_for(lambda: not waiting(store))
-    finally:
-        sender.stop.set()
-        thread.join()
     assert time.monotonic() - begun >= 2
     assert comet.names() == [added.picture_name]
 
@@ -343,27 +332,19 @@ def test_one_failing_row_does_not_hold_up_the_others(settings, store, comet, add
         store.add(other, None)
     comet.fault(UPLOAD, status=500)
     expected = {f"prediction_{other.id}.json" for other in others}
-    sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=4.0, longest_pause=4.0))
-    try:
+    with sending(settings, store, replace(FAST, first_pause=4.0, longest_pause=4.0)):
         wait_for(lambda: expected <= set(comet.names()))
         assert added.picture_name not in comet.names(), "the row that failed was tried again at once"
-    finally:
-        sender.stop.set()
-        thread.join()
 
 
 def trouble(settings, store, words):
     """Lets a sender run into trouble; everything must still be queued, and the words said."""
-    sender, thread = send_meanwhile(settings, store)
-    try:
+    with sending(settings, store):
         wait_for(lambda: words in comet_state(store).sentence)
         state = comet_state(store)
         assert not state.connected
         assert state.waiting.queued > 0 and state.waiting.set_aside == {}
         assert state.waiting.oldest == NOON
-    finally:
-        sender.stop.set()
-        thread.join()
 
 
 def test_records_stay_queued_until_the_api_key_is_right(settings, store, comet, added):
@@ -376,8 +357,7 @@ def test_records_stay_queued_until_the_api_key_is_right(settings, store, comet, 
 
 
 def test_api_key_withdrawn_while_sending_is_reported(settings, store, comet, added):
-    sender, thread = send_meanwhile(settings, store)
-    try:
+    with sending(settings, store):
         wait_for(lambda: not waiting(store))
         comet.keys = set()
         store.label(added.id, "sad", "audit", None, NOON)
@@ -386,9 +366,6 @@ def test_api_key_withdrawn_while_sending_is_reported(settings, store, comet, add
         comet.keys = None
         wait_for(lambda: not waiting(store))
         wait_for(lambda: comet_state(store).connected)
-    finally:
-        sender.stop.set()
-        thread.join()
     assert len(comet.names()) == 2
 
 
@@ -462,15 +439,11 @@ def test_unexpected_exception_sets_one_row_aside_and_the_rest_is_sent(
 
 
 def test_deleted_experiment_is_created_again(settings, store, comet, added):
-    sender, thread = send_meanwhile(settings, store)
-    try:
+    with sending(settings, store):
         wait_for(lambda: not waiting(store))
         comet.experiments.clear()
         store.label(added.id, "sad", "audit", None, NOON)
         wait_for(lambda: not waiting(store))
-    finally:
-        sender.stop.set()
-        thread.join()
     assert comet.names() == [f"feedback_{added.id}_1.json"]
 
 
@@ -518,10 +491,8 @@ def test_stopped_sender_leaves_no_row_claimed(settings, store, comet, added):
     for _ in range(4):
         store.add(a_prediction(), None)
     comet.fault(UPLOAD, seconds=0.3, times=10)
-    sender, thread = send_meanwhile(settings, store)
-    wait_for(lambda: comet.asked(UPLOAD))
-    sender.stop.set()
-    thread.join()
+    with sending(settings, store):
+        wait_for(lambda: comet.asked(UPLOAD))
     with reading(engine_of(store)) as connection:
         rows = connection.execute(select(outbox.c.claimed_by, outbox.c.attempts)).all()
     assert len(rows) >= 4 and {tuple(row) for row in rows} == {(None, 0)}
@@ -533,13 +504,8 @@ def test_two_copies_at_once_send_everything_once(settings, store, comet):
     for prediction in predictions:
         store.add(prediction, None)
         store.label(prediction.id, "sad", "audit", None, NOON)
-    copies = [send_meanwhile(settings, store) for _ in range(2)]
-    try:
+    with sending(settings, store), sending(settings, store):
         wait_for(lambda: not waiting(store))
-    finally:
-        for sender, thread in copies:
-            sender.stop.set()
-            thread.join()
     expected = [f"prediction_{each.id}.json" for each in predictions]
     assert comet.names() == sorted(expected + [f"feedback_{each.id}_1.json" for each in predictions])
     assert len(comet.points("confidence")) == len(comet.points("correct")) == 18
@@ -548,26 +514,18 @@ def test_two_copies_at_once_send_everything_once(settings, store, comet):
 
 def test_retry_by_hand_skips_the_pause(settings, store, comet, added):
     comet.fault("account-details", status=500)
-    sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=4.0, longest_pause=4.0))
-    try:
+    with sending(settings, store, replace(FAST, first_pause=4.0, longest_pause=4.0)):
         wait_for(lambda: "internal problem" in comet_state(store).sentence)
         try_again(store)
         wait_for(lambda: not waiting(store), seconds=20)
-    finally:
-        sender.stop.set()
-        thread.join()
 
 
 def test_retry_by_hand_during_a_failing_attempt_skips_the_pause_after_it(settings, store, comet, added):
     comet.fault("account-details", seconds=1.5, status=500)
-    sender, thread = send_meanwhile(settings, store, replace(FAST, first_pause=4.0, longest_pause=4.0))
-    try:
+    with sending(settings, store, replace(FAST, first_pause=4.0, longest_pause=4.0)):
         wait_for(lambda: comet.asked("account-details"))
         try_again(store)
         wait_for(lambda: not waiting(store), seconds=20)
-    finally:
-        sender.stop.set()
-        thread.join()
 
 
 def test_sender_survives_a_failing_store(settings, store, comet, added, monkeypatch):

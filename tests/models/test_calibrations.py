@@ -18,7 +18,7 @@ from tests.databases import open_store
 from tests.records.examples import a_prediction
 from tests.records.rows import engine_of, queued
 from tests.standins.models import end, install
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.analytics.calibration_fit import FEWEST
 from vibecheck.comet.layout import as_json
 from vibecheck.emotions import NAMES, Distribution
@@ -201,23 +201,18 @@ def test_each_version_keeps_its_calibration_through_promotion_and_rollback(regis
 def test_calibration_changes_between_two_frames_and_is_applied_once(registry, settings, astronaut):
     plain = LiveModel(settings).reader.read_frame(astronaut, 0.0).probabilities
     live = LiveModel(settings)
-    readings, stop = [], threading.Event()
+    readings = []
 
-    def stream() -> None:
+    def stream(stop: threading.Event) -> None:
         while not stop.is_set():
             readings.append(live.reader.read_frame(astronaut, time.monotonic()))
 
-    thread = threading.Thread(target=stream)
-    thread.start()
-    try:
+    with running(stream):
         wait_for(lambda: len(readings) > 3, "the first frames")
         new = put_into_use(registry, learned())
         live.look()
         wait_for(lambda: readings[-1].calibration == new.id, "frames read under it")
-    finally:
-        stop.set()
-        thread.join()
-        end(live)
+    end(live)
     assert [name for name, _ in groupby(each.calibration for each in readings)] == [None, new.id]
     expected = {None: plain, new.id: SCALING.apply(np.array([plain]))[0]}
     for each in readings:

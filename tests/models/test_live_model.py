@@ -16,7 +16,7 @@ import pytest
 
 from tests.standins.hub import REPO, SHA, VERSION, serving_hub
 from tests.standins.models import end, install, small_vit
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.emotions import NAMES
 from vibecheck.models import live_model
 from vibecheck.models.installed import InstalledModels
@@ -51,25 +51,22 @@ def test_a_new_installation_starts_at_once_on_the_embedded_model(live, registry,
 def test_no_frame_is_lost_when_the_model_changes(live, registry, settings, astronaut):
     live.look()
     install(settings, registry, "second")
-    readings, stop = [], threading.Event()
+    readings = []
 
-    def stream() -> None:
+    def stream(stop: threading.Event) -> None:
         while not stop.is_set():
             readings.append(live.reader.read_frame(astronaut, time.monotonic()))
 
-    thread = threading.Thread(target=stream)
-    thread.start()
-    wait_for(lambda: len(readings) > 3, "the first frames")
-    registry.promote("second", "a test", NOW, override=True)
-    live.look()
-    assert live.manifest.version == "second"
-    count = len(readings)
-    wait_for(lambda: len(readings) > count + 3, "frames read by it")
-    registry.rollback(NOW)
-    live.look()
-    assert live.manifest.version == "embedded-3"
-    stop.set()
-    thread.join()
+    with running(stream):
+        wait_for(lambda: len(readings) > 3, "the first frames")
+        registry.promote("second", "a test", NOW, override=True)
+        live.look()
+        assert live.manifest.version == "second"
+        count = len(readings)
+        wait_for(lambda: len(readings) > count + 3, "frames read by it")
+        registry.rollback(NOW)
+        live.look()
+        assert live.manifest.version == "embedded-3"
     assert all(max(reading.probabilities) > 0.5 for reading in readings)
     versions = [version for version, _ in groupby(reading.model.version for reading in readings)]
     assert versions in (["embedded-3", "second"], ["embedded-3", "second", "embedded-3"])

@@ -1,16 +1,16 @@
 """What a deletion leaves in SQLite's files, who may read them, and what happens when they are replaced."""
 
 import shutil
-import threading
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
 
 from tests.records.examples import JPEG, NOON, PLAY, a_prediction
 from tests.records.rows import engine_of, queued
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.tables import notes, predictions
 from vibecheck.records.db.transactions import reading, writing
@@ -114,16 +114,12 @@ def test_content_kept_in_the_log_by_a_reader_is_reported_and_erased_later(store,
 
 def test_sweeper_erases_traces_of_a_deletion_between_two_purges(store, folder, monkeypatch):
     monkeypatch.setattr(retention, "RETRY_AFTER", 0.05)
-    stop = threading.Event()
-    threading.Thread(target=retention.run, args=(lambda: store, timedelta(days=36_500), stop)).start()
-    try:
+    with running(partial(retention.run, lambda: store, timedelta(days=36_500))):
         ids = fill(store)
         with reading(engine_of(store)) as connection:
             connection.execute(select(predictions.c.id)).all()
             store.forget_visitor(VISITOR, NOON)
         wait_for(lambda: not any(traces(folder, VISITOR, *ids)))
-    finally:
-        stop.set()
 
 
 def test_without_an_account_nothing_is_added_to_the_outbox(store):

@@ -1,25 +1,16 @@
-import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from tests.records.examples import JPEG, a_prediction
-from tests.waiting import wait_for
+from tests.waiting import running, wait_for
 from vibecheck.errors import RecordsError
 from vibecheck.records.deletion import retention
 
 DAY = timedelta(days=1)
 
 
-@contextmanager
 def sweeping(open_store):
-    stop = threading.Event()
-    args = open_store, 90 * DAY, stop, timedelta(seconds=0.05)
-    thread = threading.Thread(target=retention.run, args=args)
-    thread.start()
-    yield
-    stop.set()
-    thread.join(60)
-    assert not thread.is_alive()
+    return running(partial(retention.run, open_store, 90 * DAY, every=timedelta(seconds=0.05)))
 
 
 def test_sweeper_purges_at_start_and_after_each_interval(store):
