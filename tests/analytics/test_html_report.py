@@ -133,10 +133,10 @@ def test_csv_cell_that_a_spreadsheet_would_execute_is_escaped():
 
 
 def test_doubtful_labels_contradict_a_confident_prediction(known):
-    _, standing = known
-    assert standing.labels.suspect_count >= len(standing.labels.suspects) > 0
-    assert all(s.confidence >= 0.8 and s.label != s.mood for s in standing.labels.suspects)
-    doubts = [s.label_probability for s in standing.labels.suspects]
+    _, status = known
+    assert status.labels.suspect_count >= len(status.labels.suspects) > 0
+    assert all(s.confidence >= 0.8 and s.label != s.mood for s in status.labels.suspects)
+    doubts = [s.label_probability for s in status.labels.suspects]
     assert doubts == sorted(doubts)
 
 

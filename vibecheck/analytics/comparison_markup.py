@@ -5,6 +5,7 @@ from html import escape
 from vibecheck.analytics.markup import strip_row, strip_rows
 from vibecheck.analytics.shares import share
 from vibecheck.analytics.words import interval
+from vibecheck.emotions import EMOTIONS
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.proof import Proof
 from vibecheck.evaluation.report import BothScores, Scores
@@ -78,7 +79,9 @@ def score(seen: Comparison, proves: float | None = None, needed: int | None = No
 def moods(pair: BothScores) -> str:
     """How many of each mood were recognised: by the challenger as a bar, by the champion as a mark."""
     rows = []
-    for emotion, n, before, after in pair.by_mood():
+    for emotion in EMOTIONS:
+        before, n = pair.champion.per_class.get(emotion.name, (0, 0))
+        after, _ = pair.challenger.per_class.get(emotion.name, (0, 0))
         if not n:
             continue
         text = f"{emotion.title}: {after} of {n} recognised, by the champion {before}"

@@ -12,7 +12,7 @@ from vibecheck.records.stats.results import Example
 Rows = list[dict[str, Any]]
 
 
-def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example] = ()) -> dict[str, Rows]:
+def tables(overview: Overview, status: ModelStatus, examples: Sequence[Example] = ()) -> dict[str, Rows]:
     """All tables by name."""
     confusion = overview.confusion
     return {
@@ -73,7 +73,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
                 "error_before": each.error_before,
                 "error_after": each.error_after,
             }
-            for each in standing.calibrations
+            for each in status.calibrations
         ],
         "drift": [
             {"signal": shift.title, "bin": name, "now": now, "before": before, "distance": shift.distance,
@@ -93,9 +93,9 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
                 "calibration_error": each.calibration.error,
                 "latency_ms": each.latency_ms,
             }
-            for each in standing.versions
+            for each in status.versions
         ],
-        "labeller_agreement": [agreement_row(standing.agreement)] if standing.agreement.labellers.n else [],
+        "labeller_agreement": [agreement_row(status.agreement)] if status.agreement.labellers.n else [],
         "days": [
             {"day": day.day, "predictions": day.n, "audits": day.audits, "plays": day.plays}
             for day in overview.days
@@ -105,7 +105,7 @@ def tables(overview: Overview, standing: ModelStatus, examples: Sequence[Example
             for each in overview.plays
         ],
         "examples": _examples(examples),
-        "labels_that_look_wrong": _examples(standing.labels.suspects),
+        "labels_that_look_wrong": _examples(status.labels.suspects),
     }  # fmt: skip
 
 

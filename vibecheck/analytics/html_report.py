@@ -14,7 +14,7 @@ from vibecheck.analytics.overview import ModelStatus, Overview
 STYLE = Path(__file__).with_name("report.css").read_text(encoding="utf-8")
 
 
-def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
+def figures(overview: Overview, status: ModelStatus) -> dict[str, Any]:
     """The headline figures as plain JSON; unknown values are null."""
     audited, drift = overview.accuracy.audited, overview.drift
     top = overview.confusion.pairs[0] if overview.confusion.pairs else None
@@ -39,30 +39,30 @@ def figures(overview: Overview, standing: ModelStatus) -> dict[str, Any]:
             "verdict": bool(drift.drifting) if drift.shifts else None,
             "signals": {shift.title: round(shift.distance, 4) for shift in drift.shifts},
         },
-        "agreement": agreement_row(standing.agreement),
+        "agreement": agreement_row(status.agreement),
         "retrain": {
-            "recommended": standing.retrain.recommended,
-            "reasons": [check.reason for check in standing.retrain.checks],
+            "recommended": status.retrain.recommended,
+            "reasons": [check.reason for check in status.retrain.checks],
         },
     }
 
 
-def sentences(overview: Overview, standing: ModelStatus) -> list[str]:
+def sentences(overview: Overview, status: ModelStatus) -> list[str]:
     """The headline as sentences, one per line."""
     lines = [
         f"{answer.question}: {' '.join(filter(None, (answer.figure, answer.interval)))}. {answer.detail}"
         for answer in words.answers(overview)
     ]
-    agree, drifts = words.on_agreement(standing.agreement), words.on_drift(overview.drift)
-    return [*lines, agree, f"Drift: {drifts}", f"Retrain? {standing.retrain.sentence}"]
+    agree, drifts = words.on_agreement(status.agreement), words.on_drift(overview.drift)
+    return [*lines, agree, f"Drift: {drifts}", f"Retrain? {status.retrain.sentence}"]
 
 
-def page(overview: Overview, standing: ModelStatus) -> str:
+def page(overview: Overview, status: ModelStatus) -> str:
     """The report: text, and charts as inline SVG, without scripts or external resources."""
     scope = overview.scope
     only = "".join(f" · {each}" for each in (scope.model_version, scope.source) if each)
-    live = [(model.first_used_at.date(), model.version) for model in standing.versions]
-    agreement, found = standing.agreement, overview.calibration
+    live = [(model.first_used_at.date(), model.version) for model in status.versions]
+    agreement, found = status.agreement, overview.calibration
     trend = time_charts.accuracy_line(overview.line, live, overview.step, agreement.ceiling)
     bias, agree = words.on_bias(overview.accuracy), words.on_agreement(agreement)
     note = f"Below the lines: audits answered. {bias} {agree}"
@@ -81,19 +81,19 @@ def page(overview: Overview, standing: ModelStatus) -> str:
         note = (
             f"{words.on_confidence(found, overview.accuracy.audited)} "
             f"Expected calibration error {found.error:.3f} ({found.low:.3f} to {found.high:.3f}). "
-            f"{words.on_learned(standing.calibrations, standing.own_audits)}"
+            f"{words.on_learned(status.calibrations, status.own_audits)}"
         ).strip()
         histogram = _svg(charts.confidence_histogram(found))
         parts.append(section("Calibration", note, _svg(charts.reliability(found))))
         parts.append(section("Confidence of right and wrong answers", "", histogram))
     moved = overview.drift.drifting or overview.drift.shifts
     drifted = _svg(charts.drift_bars(moved[0])) if moved else ""
-    verdict = "Yes." if standing.retrain.recommended else "Not yet."
-    pairs = " ".join(map(words.on_pair, standing.pairs))
+    verdict = "Yes." if status.retrain.recommended else "Not yet."
+    pairs = " ".join(map(words.on_pair, status.pairs))
     parts += [
         section("Drift", words.on_drift(overview.drift), drifted),
-        section("Retrain?", verdict, markup.checklist(standing.retrain)),
-        section("Models", pairs, markup.versions_table(standing)),
+        section("Retrain?", verdict, markup.checklist(status.retrain)),
+        section("Models", pairs, markup.versions_table(status)),
     ]
     if overview.days:
         step = time_charts.volume_step(overview.days)

@@ -96,13 +96,13 @@ def _nothing(text: str) -> str:
     return f'<div class="vcd-detail">{escape(text)}</div>'
 
 
-def versions_table(standing: ModelStatus) -> str:
+def versions_table(status: ModelStatus) -> str:
     """The models, one a row; the one in use is marked."""
     heads = ("Model", "Live", "Vibe checks", "Accuracy", "Audits", "Calibration error", "Latency")
     rows = []
-    for model in standing.versions:
+    for model in status.versions:
         accuracy = model.accuracy
-        now = " · in use" if model.version == standing.champion else ""
+        now = " · in use" if model.version == status.champion else ""
         began, last = written(model.first_used_at), model.last_day
         row = (
             model.version + now,

@@ -22,11 +22,11 @@ def stats(
     """Print how accurate the model is with users, and whether to retrain."""
     from vibecheck.analytics.html_report import figures, sentences
 
-    overview, standing = _known(period)
+    overview, status = _known(period)
     if as_json:
-        typer.echo(json.dumps(figures(overview, standing)))
+        typer.echo(json.dumps(figures(overview, status)))
         return
-    for sentence in sentences(overview, standing):
+    for sentence in sentences(overview, status):
         typer.echo(sentence)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from vibecheck.emotions import EMOTIONS, NAMES, Emotion
+from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.compare import Comparison, Count, Share, veto
 from vibecheck.evaluation.proof import Proof
@@ -59,15 +59,6 @@ class BothScores:
 
     champion: Scores
     challenger: Scores
-
-    def by_mood(self) -> list[tuple[Emotion, int, int, int]]:
-        """Each mood, how many labels it has, and how many of them champion and challenger recognised."""
-        rows = []
-        for emotion in EMOTIONS:
-            before, n = self.champion.per_class.get(emotion.name, (0, 0))
-            after, _ = self.challenger.per_class.get(emotion.name, (0, 0))
-            rows.append((emotion, n, before, after))
-        return rows
 
 
 @with_config(_STRICT)
