@@ -17,7 +17,7 @@ import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ import torch
 from onnxruntime import quantization
 
 from vibecheck.errors import ModelError
+from vibecheck.export.build import Tell
 from vibecheck.export.onnx_export import export
 from vibecheck.export.torch_model import WithPixels, grey, open_folder
 from vibecheck.names.version_name import as_version_name
@@ -101,7 +102,7 @@ def compile_folder(
     folder: Path,
     threads: int = 1,
     kept: Iterable[tuple[np.ndarray, Face]] = (),
-    tell: Callable[[str, int, int], None] = lambda step, done, total: None,
+    tell: Tell = lambda step, done, total: None,
 ) -> dict[str, Any]:
     """Write the best candidate into a model's folder as `model.onnx`; returns the measurements.
 
@@ -122,7 +123,7 @@ def make(
     faces: np.ndarray,
     calibration: np.ndarray,
     threads: int,
-    tell: Callable[[str, int, int], None],
+    tell: Tell,
 ) -> dict[str, Any]:
     """As `compile_folder`, for the `model` that was opened from it.
 
@@ -162,9 +163,7 @@ def make(
     }
 
 
-def _write(
-    model: WithPixels, calibration: np.ndarray, work: Path, tell: Callable[[str, int, int], None]
-) -> Iterator[tuple[str, Path]]:
+def _write(model: WithPixels, calibration: np.ndarray, work: Path, tell: Tell) -> Iterator[tuple[str, Path]]:
     """Each candidate's name and file, in a folder of its own."""
 
     def place(name: str) -> tuple[str, Path]:

@@ -142,8 +142,8 @@ def _verify(path: Path, file: RepoSibling, commit: Commit) -> None:
         )
 
 
-def _set(names: tuple[str, ...]) -> str:
-    """Those of the environment's variables that are set, as a list for a sentence."""
+def _those_set(names: tuple[str, ...]) -> str:
+    """Which of these environment variables are set, as a list for a sentence."""
     return ", ".join(name for name in names if os.environ.get(name))
 
 
@@ -171,7 +171,7 @@ def _hub_errors(model: HubModel) -> Iterator[None]:
             raise ModelError(f"The Hub refuses {model} ({status}): check HF_TOKEN.") from error
         raise HubUnreachable(f"The Hub answers with an error ({status}) for {model}.") from error
     except (ValueError, ImportError) as error:  # httpx: an unusable proxy, or an answer that is not JSON
-        if not (names := _set(PROXIES)):
+        if not (names := _those_set(PROXIES)):
             raise HubUnreachable(
                 f"What the Hub answers for {model} cannot be read: check {ENDPOINT}."
             ) from error
@@ -182,7 +182,7 @@ def _hub_errors(model: HubModel) -> Iterator[None]:
     except errors.OfflineModeIsEnabled as error:
         raise HubUnreachable(f"{model} was not fetched, since HF_HUB_OFFLINE is set.") from error
     except (errors.HTTPError, errors.LocalEntryNotFoundError) as error:
-        named = f", and {names}" if (names := _set((*PROXIES, ENDPOINT))) else ""
+        named = f", and {names}" if (names := _those_set((*PROXIES, ENDPOINT))) else ""
         raise HubUnreachable(f"The Hub cannot be reached for {model}: check the network{named}.") from error
     except OSError as error:
         if error.errno in (*DISK_FULL, errno.EFBIG):
