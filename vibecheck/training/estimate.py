@@ -43,6 +43,8 @@ BYTES_A_PARAMETER = 24
 BYTES_ON_DISK = 4 * (3 * 3 + 2 + 4)
 # Activations of a convolutional network per pixel of the picture.
 NUMBERS_A_PIXEL = 400
+# Shares of all labels; the rest is held out.
+TRAIN, VALID = 0.65, 0.15
 CGROUP = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current"))
 
 
@@ -55,6 +57,10 @@ class Size:
     side: int
     forward_ms: float
     activations_mb: float
+
+
+# A ViT-B/16 with seven classes, like most expression models on the Hub.
+USUAL = Size(parameters=85_804_039, side=224, forward_ms=452.0, activations_mb=160.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,21 @@ def of(size: Size, train: int, valid: int, recipe: TrainingRecipe, device: str =
     return Estimate(minutes, math.ceil(memory), free_mb(), cores, math.ceil(disk))
 
 
+def size_of_base(base: str, data: Path, embedded: str) -> Size | None:
+    """The size of a base (a version, a Hub id, or `embedded`); None where its files are not here."""
+    folder = EMBEDDED if base in (EMBEDDED_NAME, embedded) else InstalledModels(data).folder(base)
+    try:
+        return size_of(folder)
+    except ModelError:
+        return None
+
+
+def of_labels(size: Size, labels: int, epochs: int | None) -> Estimate:
+    """The estimate for this many labels, with the threads of the page's runs."""
+    takes = of(size, round(labels * TRAIN), round(labels * VALID), recipe_for(size, epochs))
+    return replace(takes, minutes=takes.minutes * takes.cores / resources.threads())
+
+
 def free_mb() -> int:
     """Free memory of the machine, or of the container if that is less."""
     free = psutil.virtual_memory().available
@@ -176,24 +197,3 @@ def _has_bf16() -> bool:
         return "avx512_bf16" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
         return False
-
-
-# A ViT-B/16 with seven classes, like most expression models on the Hub.
-USUAL = Size(parameters=85_804_039, side=224, forward_ms=452.0, activations_mb=160.0)
-# Shares of all labels; the rest is held out.
-TRAIN, VALID = 0.65, 0.15
-
-
-def size_of_base(base: str, data: Path, embedded: str) -> Size | None:
-    """The size of a base (a version, a Hub id, or `embedded`); None where its files are not here."""
-    folder = EMBEDDED if base in (EMBEDDED_NAME, embedded) else InstalledModels(data).folder(base)
-    try:
-        return size_of(folder)
-    except ModelError:
-        return None
-
-
-def of_labels(size: Size, labels: int, epochs: int | None) -> Estimate:
-    """The estimate for this many labels, with the threads of the page's runs."""
-    takes = of(size, round(labels * TRAIN), round(labels * VALID), recipe_for(size, epochs))
-    return replace(takes, minutes=takes.minutes * takes.cores / resources.threads())
