@@ -78,24 +78,24 @@ class MusicError(VibeCheckError):
     """The catalogue of playlists cannot be used, or Spotify with the credentials that are set."""
 
 
-class AlertNotSent(VibeCheckError):
-    """The webhook did not take an alert; `retry_after` is the wait in s that it asks for, or None."""
+class RetryAfter(VibeCheckError):
+    """An error after which a server may ask to wait: for `retry_after` s, or None."""
 
     def __init__(self, sentence: str, retry_after: float | None = None) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class AlertNotSent(RetryAfter):
+    """The webhook did not take an alert."""
 
 
 class CometError(VibeCheckError):
     """A request to Comet failed."""
 
 
-class CometUnavailable(CometError):
-    """Comet cannot be used for now; `retry_after` is the wait in s that Comet asks for, or None."""
-
-    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
-        super().__init__(sentence)
-        self.retry_after = retry_after
+class CometUnavailable(CometError, RetryAfter):
+    """Comet cannot be used for now."""
 
 
 class CometRefuses(CometError):

@@ -28,19 +28,16 @@ class DayRecords:
 
     def found(self) -> list[RestoredPrediction]:
         """The predictions, newest first; labels without a prediction are left out."""
-        return [
-            RestoredPrediction(
-                prediction,
-                self.origins[prediction.id],
-                tuple(sorted(self.feedback.get(prediction.id, ()), key=lambda each: (each.n, each.given_at))),
-                tuple(
-                    sorted(self.plays.get(prediction.id, ()), key=lambda each: (each.n, each.suggested_at))
-                ),
-                self.sides[prediction.id].side if prediction.id in self.sides else None,
-                self.readings.get(prediction.id, ()),
-            )
-            for prediction in sorted(self.predictions.values(), key=lambda each: each.made_at, reverse=True)
-        ]
+        made = sorted(self.predictions.values(), key=lambda each: each.made_at, reverse=True)
+        return [self._restored(prediction) for prediction in made]
+
+    def _restored(self, prediction: Prediction) -> RestoredPrediction:
+        key = prediction.id
+        labels = sorted(self.feedback.get(key, ()), key=lambda each: (each.n, each.given_at))
+        plays = sorted(self.plays.get(key, ()), key=lambda each: (each.n, each.suggested_at))
+        side = self.sides[key].side if key in self.sides else None
+        readings = self.readings.get(key, ())
+        return RestoredPrediction(prediction, self.origins[key], tuple(labels), tuple(plays), side, readings)
 
 
 def read_day(assets: Iterable[Asset]) -> DayRecords:

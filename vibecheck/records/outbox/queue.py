@@ -209,12 +209,10 @@ class Outbox:
 
     def contains(self, kind: str, prediction_id: str = "") -> bool:
         """Whether a row of this kind is in the outbox: about this prediction, or any."""
+        about = [outbox.c.prediction_id == prediction_id] if prediction_id else []
+        query = select(outbox.c.id).where(outbox.c.kind == kind, *about)
         with reading(self._engine) as connection:
-            about = [outbox.c.prediction_id == prediction_id] if prediction_id else []
-            return (
-                connection.execute(select(outbox.c.id).where(outbox.c.kind == kind, *about)).first()
-                is not None
-            )
+            return connection.execute(query).first() is not None
 
     def _give_back(self, connection: Connection, claimed: Iterable[Claimed], **values: Any) -> None:
         values |= {"claimed_by": None, "claimed_until": None}
