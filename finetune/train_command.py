@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +19,7 @@ from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
     from finetune.pipeline import FineTuneRequest
+    from finetune.progress import Tell
 
 CANCELLED = 130
 # Libraries wrap the errors of the system: safetensors and torch in exceptions of their own.
@@ -105,7 +106,7 @@ def fine_tune(
 
 
 @contextlib.contextmanager
-def _telling(lines: bool):
+def _telling(lines: bool) -> Iterator["Tell"]:
     """Yields the function that reports events; an error becomes a `failed` event and the exit status 1."""
     from finetune.progress import Terminal, as_line
 

@@ -1,6 +1,7 @@
 """python -m finetune judge: a version, or a model folder, against the champion."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import typer
 
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.report import HTML_FILE, Report
+from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.settings import Settings
 
 
@@ -46,7 +48,12 @@ def judge(
 
 
 def compared(
-    settings: Settings, challenger: str, champion: str, reference: Path | None, out: Path | None, rows
+    settings: Settings,
+    challenger: str,
+    champion: str,
+    reference: Path | None,
+    out: Path | None,
+    rows: Sequence[LabelledPicture],
 ) -> tuple[Report, Path]:
     """The report of a comparison on `rows`, and its folder. Raises VibeCheckError."""
     from finetune.judging.judge import judge_challenger

@@ -9,7 +9,6 @@ data             face crops, until every process has opened them: then only an o
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -105,7 +104,7 @@ def write_data(
             replace(found[each], label=label) for each, label in labels.items() if each in found
         ]
         path = out / PICTURES / f"{name}.arrow"
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        path.touch(mode=0o600)
         dataset.write(path, rows, side, base.manifest, teacher)
 
 
