@@ -109,7 +109,7 @@ class SessionOwners:
         return any(self.owns(browser, session) for session in sessions)
 
     def close(self, session: str, now: float) -> None:
-        """Its connection ended; after a while the session is forgotten."""
+        """Note that a session's connection ended; after FORGET_AFTER the session is forgotten."""
         with self._lock:
             if session in self._owners:
                 self._closed[session] = now

@@ -170,7 +170,7 @@ class Clip:
         return self._container.duration / av.time_base if self._container.duration else None
 
     def read(self, reader: Reader, every: float = EVERY) -> Iterator[ClipReading]:
-        """Readings `every` so many seconds of the clip, from its start.
+        """Readings of the clip from its start, one every `every` seconds.
 
         Raises UnreadablePicture if not a single frame can be decoded, and PictureTooLarge where the clip
         turns out to exceed its limits.
@@ -244,7 +244,7 @@ def read_moment(
 
 
 def summarise(readings: Sequence[ClipReading], every: float) -> ClipSummary:
-    """The summary of a clip that was read `every` so many seconds.
+    """The summary of a clip that was read once every `every` seconds.
 
     Each reading stands for the time until the next one; the last one, and one before a gap of more than five
     times `every`, for `every` seconds.

@@ -24,7 +24,7 @@ from vibecheck.video.stream import Stream
 CHANNEL = 0
 # Pixels; pages ask the camera for 640 x 480.
 LARGEST_FRAME = 2560 * 1600
-# Bytes that may wait to be sent; behind more a mark would be out of date when it arrives.
+# Bytes that may wait to be sent. If more do, a mark would be out of date when it arrives.
 FULL = 4096
 
 

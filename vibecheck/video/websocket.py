@@ -77,7 +77,7 @@ class Tickets:
     def withdraw(self, stream: Stream) -> None:
         """Revoke the ticket of a stream."""
         with self._lock:
-            self._tickets = {each: told for each, told in self._tickets.items() if told[0] is not stream}
+            self._tickets = {key: held for key, held in self._tickets.items() if held[0] is not stream}
 
 
 async def serve(socket: WebSocket, tickets: Tickets, visitor: str) -> None:
