@@ -23,6 +23,8 @@ BEFORE = {"week": "last week", "4 weeks": "the 4 weeks before", "12 weeks": "the
 
 # A calibration error below this is called small.
 SMALL_ERROR = 0.03
+# Confidence is said to be calibrated where the error is less than this, by its interval.
+LARGEST_ERROR = 0.1
 # A bin of confidence with fewer answers than this is not mentioned.
 ENOUGH_IN_BIN = 10
 
@@ -137,10 +139,12 @@ def on_calibration(found: Calibration) -> Answer:
     if found.error is None or found.n < ENOUGH:
         return Answer(question, "Not known yet", "", f"{found.n} of {ENOUGH} answers needed.")
     low, high = (found.low or 0.0) * 100, (found.high or 0.0) * 100
-    number = max(1, round(found.error * 100))
-    points = counted(number, "point")
-    figure = f"Yes, within {points}" if found.error < SMALL_ERROR else f"Off by {points}"
-    return Answer(question, figure, f"{low:.0f}–{high:.0f}", _direction(found))
+    figure, detail = "No error proved", "The differences are within noise"
+    if low > 0:
+        figure, detail = f"Off by {counted(round(found.error * 100), 'point')}", _direction(found)
+    if high < LARGEST_ERROR * 100 and (low == 0 or found.error < SMALL_ERROR):
+        figure = f"Yes, within {counted(max(1, round(high)), 'point')}"
+    return Answer(question, figure, f"{low:.0f}–{high:.0f}", detail)
 
 
 def on_confidence(found: Calibration, audited: Share) -> str:
