@@ -92,7 +92,7 @@ def test_alerts_on_drift_and_retraining_contain_no_personal_data(store, settings
     dark = [
         a_prediction(
             visitor=f"visitor-{number}",
-            made_at=NOW - 2 * DAY,
+            made_at=NOW - (2 + number % 5) * DAY,
             model_version=CHAMPION.version,
             picture_kept=True,
             quality=replace(good, light=20.0),
@@ -100,7 +100,11 @@ def test_alerts_on_drift_and_retraining_contain_no_personal_data(store, settings
         for number in range(130)
     ]
     bright = [
-        a_prediction(visitor=f"before-{number}", made_at=NOW - 60 * DAY, model_version=CHAMPION.version)
+        a_prediction(
+            visitor=f"before-{number}",
+            made_at=NOW - (60 + number % 5) * DAY,
+            model_version=CHAMPION.version,
+        )
         for number in range(130)
     ]
     labels = [Feedback(each.id, 1, "sad", "labeller", None, NOW - DAY) for each in dark]

@@ -114,8 +114,8 @@ def test_flooding_visitor_counts_ten_checks_and_three_plays_per_playlist_a_day(s
     (day,) = store.statistics.days(Scope())
     assert (day.n, day.plays, sum(day.bins)) == (14, 30, 11)
     mix = store.statistics.mix(Scope())
-    assert (mix.n, mix.moods[NAMES.index("happy")], mix.moods[NAMES.index("sad")]) == (11, 10, 1)
-    assert {sum(counts) for counts in mix.signals.values()} == {11}
+    assert (mix.n, mix.moods[0, NAMES.index("happy")], mix.moods[0, NAMES.index("sad")]) == (11, 10, 1)
+    assert {counts.sum() for counts in mix.signals.values()} == {11}
     happy = store.statistics.plays(Scope())[0]
     assert (happy.predictions, happy.plays, happy.agains) == (10, 30, 30)
     assert contents(engine) == recounted(engine)
@@ -223,5 +223,6 @@ def test_the_bins_of_the_database_are_those_of_the_code(store, engine):
         store.add(a_prediction(quality=quality, made_at=NOON.astimezone(UTC), visitor=None), None)
         mix = store.statistics.mix(Scope())
         for signal in SIGNALS[1:]:
-            assert mix.signals[signal.column][bin_of(signal, getattr(quality, signal.column))] > 0
-    assert {sum(counts) for counts in mix.signals.values()} == {40}
+            counts = mix.signals[signal.column].sum(axis=0)
+            assert counts[bin_of(signal, getattr(quality, signal.column))] > 0
+    assert {counts.sum() for counts in mix.signals.values()} == {40}

@@ -7,7 +7,6 @@ Nearly all queries read only the summaries (`summaries.py`), not the predictions
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
 
 import numpy as np
 from sqlalchemy import ColumnElement, case, func, select
@@ -154,20 +153,22 @@ class StatisticsQueries(Queries):
         ]
 
     def mix(self, scope: Scope) -> Mix:
-        """How predictions are spread over moods and over the bins of each signal.
+        """How the predictions of each day are spread over moods and over the bins of each signal.
 
         At most MOST_IN_MIX per visitor and day count.
         """
         names = ("counted", *BIN_COUNTERS)
-        query = select(daily.c.mood, *(func.sum(daily.c[name]) for name in names))
-        rows = fetch(self._engine, query.where(*inside(daily, scope)).group_by(daily.c.mood))
-        by_mood = {mood: sums for mood, *sums in rows}
-        totals = iter([sum(column) for column in zip(*by_mood.values(), strict=True)] or [0] * len(names))
-        return Mix(
-            n=next(totals),
-            moods=tuple(by_mood.get(name, [0])[0] for name in NAMES),
-            signals={signal.column: tuple(islice(totals, len(signal.names))) for signal in SIGNALS},
-        )
+        key = daily.c.day, daily.c.mood
+        query = select(*key, *(func.sum(daily.c[name]) for name in names)).where(*inside(daily, scope))
+        rows = fetch(self._engine, query.group_by(*key))
+        days = {day: number for number, day in enumerate(sorted({row.day for row in rows}))}
+        table = np.zeros((len(days), len(NAMES), len(names)), dtype=int)
+        for day, mood, *sums in rows:
+            table[days[day], NAMES.index(mood)] = sums
+        ends = np.cumsum([1, *(len(signal.names) for signal in SIGNALS)])
+        _, *signals, _ = np.split(table.sum(axis=1), ends, axis=1)
+        by_column = {signal.column: bins for signal, bins in zip(SIGNALS, signals, strict=True)}
+        return Mix(table[:, :, 0], by_column)
 
     def plays(self, scope: Scope) -> list[MoodPlays]:
         """Playlists by mood, in the order of EMOTIONS; moods that were never seen are not there.

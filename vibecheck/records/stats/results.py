@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from datetime import date
 
+import numpy as np
 from sqlalchemy import Row
 
 from vibecheck.records.values import ModelVersion
@@ -78,11 +79,15 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """The distribution of predictions: over moods, and over the bins of each signal, by its column."""
+    """The predictions of D days: by mood (D x 7), and for each signal, by its column, by bin (D x bins)."""
 
-    n: int
-    moods: tuple[int, ...]
-    signals: dict[str, tuple[int, ...]]
+    moods: np.ndarray
+    signals: dict[str, np.ndarray]
+
+    @property
+    def n(self) -> int:
+        """The number of predictions."""
+        return int(self.moods.sum())
 
 
 @dataclass(frozen=True, slots=True)
