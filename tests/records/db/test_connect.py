@@ -386,3 +386,11 @@ def test_writes_are_visible_to_other_processes_after_the_database_was_opened_twi
         connection.commit()
         assert another_process().strip() == "[(1,)]"
     first.dispose()
+
+
+def test_a_folder_named_as_the_database_is_refused_and_keeps_its_mode(tmp_path):
+    mode = tmp_path.stat().st_mode | 0o055
+    tmp_path.chmod(mode)
+    with pytest.raises(RecordsError, match=r"is not a file.*VIBECHECK_DATABASE_URL"):
+        open_database(f"sqlite:///{tmp_path}")
+    assert tmp_path.stat().st_mode == mode
