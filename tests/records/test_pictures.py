@@ -11,7 +11,7 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from tests.records.examples import JPEG
-from vibecheck.errors import RecordsError, UnknownPrediction
+from vibecheck.errors import PictureStorageError, RecordsError, UnknownPrediction
 from vibecheck.records.pictures import Pictures
 
 ID = "ab" + "0" * 30
@@ -235,3 +235,12 @@ def test_picture_stored_without_waiting_for_the_disk_can_be_read(tmp_path):
     assert images.get("0f" * 16) == b"a face"
     later = datetime.now(UTC) + timedelta(hours=1)
     assert images.remove_strays(later, set, later) == 0
+
+
+def test_a_folder_that_may_not_be_entered_is_reported(folder, monkeypatch):
+    def refused(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refused)  # the superuser may enter every folder
+    with pytest.raises(PictureStorageError, match=r"Permission denied.*VIBECHECK_IMAGES_URL"):
+        Pictures(str(folder)).put(ID, JPEG)

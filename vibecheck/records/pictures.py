@@ -66,8 +66,8 @@ class Pictures:
         if not self._local:
             return True
         folder = Path(self._root)
-        existing = next((each for each in (folder, *folder.parents) if each.exists()), folder)
         with self._translated("read"):
+            existing = next((each for each in (folder, *folder.parents) if each.exists()), folder)
             return shutil.disk_usage(existing).free >= FREE_DISK_FLOOR
 
     def put(self, prediction_id: str, jpeg: bytes, *, wait: bool = True) -> None:
