@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import vibecheck
+from vibecheck.errors import ModelError
 from vibecheck.vision.classifier import EMBEDDED
 
 ROOT = Path(__file__).parents[1]
@@ -63,8 +64,15 @@ def test_every_exported_name_exists():
     assert vibecheck.__all__ == sorted(vibecheck.__all__)
     for name in vibecheck.__all__:
         assert getattr(vibecheck, name) is not None
+    assert set(vibecheck.__all__) < set(dir(vibecheck)), "a prompt could not complete them"
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = vibecheck.Nothing
+
+
+def test_a_model_is_opened_by_the_name_of_its_folder(tmp_path):
+    assert vibecheck.Reader.open(str(EMBEDDED)).classifier.version == "embedded-3"
+    with pytest.raises(ModelError, match="There is no model folder nowhere"):
+        vibecheck.Reader.open("nowhere")
 
 
 def test_importing_vibecheck_imports_no_heavy_module():

@@ -36,7 +36,9 @@ def label_mapping(folder: Path) -> tuple[int, ...]:
     try:
         names = json.loads(path.read_text(encoding="utf-8"))["id2label"]
         labels = [str(names[str(i)]) for i in range(len(names))]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} does not say which labels the model has (id2label).") from error
     return map_labels(labels)
 

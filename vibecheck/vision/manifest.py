@@ -78,4 +78,6 @@ class Manifest(BaseModel):
 
 def unusable(path: Path, problem: str) -> ModelError:
     """The error for a file that `compile` makes, "{path} {problem} with: python -m vibecheck compile …"."""
+    if not path.parent.is_dir():
+        return ModelError(f"There is no model folder {path.parent}.")
     return ModelError(f"{path} {problem} with: python -m vibecheck compile {path.parent} --in-place")

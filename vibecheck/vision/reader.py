@@ -120,9 +120,9 @@ class Reader:
         self.classifier = classifier
 
     @classmethod
-    def open(cls, model: Path = EMBEDDED, threads: int = 1) -> Self:
+    def open(cls, model: str | Path = EMBEDDED, threads: int = 1) -> Self:
         """A reader with the model in this folder, by default the one that ships. Raises ModelError."""
-        return cls(FaceDetector(), Classifier.load(model, threads))
+        return cls(FaceDetector(), Classifier.load(Path(model), threads))
 
     def read(self, picture: str | Path | bytes | bytearray | memoryview | np.ndarray) -> Reading:
         """Read a photo: a file, its bytes, or pixels (H x W x 3 uint8 RGB).
