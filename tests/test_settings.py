@@ -113,9 +113,10 @@ def test_names_may_be_written_in_any_case(name, monkeypatch):
 )
 def test_settings_of_services_use_the_services_own_names(field, name, monkeypatch):
     assert environment_name(field) == name
-    monkeypatch.setenv(name, "7")
+    written = "https://comet.example/" if field == "comet_url_override" else "7"
+    monkeypatch.setenv(name, written)
     value = getattr(Settings.load(), field)
-    assert (value.get_secret_value() if isinstance(value, SecretStr) else str(value)) == "7"
+    assert (value.get_secret_value() if isinstance(value, SecretStr) else str(value)) == written
 
 
 @pytest.mark.parametrize("field", Settings.model_fields)
@@ -145,7 +146,13 @@ def test_tables_and_foreign_keys_in_the_secrets_are_ignored():
     ("name", "value", "words"),
     [
         ("VIBECHECK_MODEL", "embeded", "give a Hub id"),
-        ("VIBECHECK_THREADS", "many", "valid integer"),
+        ("VIBECHECK_THREADS", "many", "it must be a valid integer."),
+        ("VIBECHECK_AUTO_PROMOTE", "maybe", "it must be true or false."),
+        ("VIBECHECK_DEPLOYMENT", "-x", "letter or digit first."),
+        ("VIBECHECK_DEPLOYMENT", "a/b", "1 to 64 letters"),
+        ("VIBECHECK_IMAGES_URL", "s3:/bucket/folder", "with two slashes."),
+        ("VIBECHECK_IMAGES_URL", "s3:bucket", "with two slashes."),
+        ("COMET_URL_OVERRIDE", "comet.example.org", "https:// or http://."),
         ("VIBECHECK_THREADS", "0", "greater than or equal to 1"),
         ("VIBECHECK_THREADS", "17", "less than or equal to 16"),
         ("VIBECHECK_THREADS", "1.5", "valid integer"),

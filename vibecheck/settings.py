@@ -71,10 +71,22 @@ def _checked(check: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(validate)
 
 
-def _check_webhook(url: str) -> None:
+def _check_address(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise ValueError("it must be an address that begins with https:// or http://")
+
+
+def _check_storage(place: str) -> None:
+    if re.match(r"\w{2,}:(?!//|:)", place):  # it would be taken for a folder
+        raise ValueError("it must be a folder, or a URL such as s3://bucket/folder, with two slashes")
+
+
+def _check_deployment(name: str) -> None:
+    if not re.fullmatch("[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}", name):
+        raise ValueError(
+            "it must be 1 to 64 letters (A to Z), digits, spaces and . _ -, with a letter or digit first"
+        )
 
 
 Guests = Annotated[str, _checked(guest_list)] | None
@@ -105,7 +117,7 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the records' database (`postgresql+psycopg://…`). "
         "Default: SQLite in the data folder.",
     )
-    images: str | None = Field(
+    images: Annotated[str, _checked(_check_storage)] | None = Field(
         None,
         validation_alias="VIBECHECK_IMAGES_URL",
         repr=False,  # it may hold a password
@@ -138,9 +150,8 @@ class Settings(BaseSettings):
         description="Promote a challenger automatically once it is proved better, and roll back once the "
         "previous champion is.",
     )
-    deployment: str = Field(
+    deployment: Annotated[str, _checked(_check_deployment)] = Field(
         "main",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$",
         description="Name of this deployment in Comet. Copies of the app that share a database share it; "
         "every other deployment needs its own.",
     )
@@ -150,7 +161,7 @@ class Settings(BaseSettings):
         description="Token of the access link: 32 or more random characters. Default: a new one at each "
         "start.",
     )
-    alert_url: Annotated[SecretStr, _checked(_check_webhook)] | None = Field(
+    alert_url: Annotated[SecretStr, _checked(_check_address)] | None = Field(
         None,
         description="Webhook for alerts: retraining is advisable, a model is proved better, the input "
         "drifts, or Comet rejects records. Each is one POST of JSON, as for Slack's incoming webhooks.",
@@ -177,7 +188,7 @@ class Settings(BaseSettings):
     comet_project_name: str = _service(
         "COMET_PROJECT_NAME", "Comet project; created if it is missing.", "vibecheck"
     )
-    comet_url_override: str | None = _service(
+    comet_url_override: Annotated[str, _checked(_check_address)] | None = _service(
         "COMET_URL_OVERRIDE", "Your own Comet server (`https://comet.example/clientlib/`)."
     )
     twilio_account_sid: str | None = _service(
@@ -225,7 +236,7 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             problems = "; ".join(
-                f"{environment_name(str(problem['loc'][0]))}: {problem['msg'].removeprefix('Value error, ')}"
+                f"{environment_name(str(problem['loc'][0]))}: {_in_words(problem['msg'])}"
                 for problem in error.errors()
             )
             raise SettingsError(f"These settings cannot be used: {problems}.") from error
@@ -255,6 +266,12 @@ class Settings(BaseSettings):
     def images_url(self) -> str:
         """Where kept pictures go, as fsspec takes it: a path or a URL."""
         return self.images or str(self.data.absolute() / "images")
+
+
+def _in_words(problem: str) -> str:
+    """Pydantic's message without its jargon."""
+    said = problem.removeprefix("Value error, ").partition(", unable to")[0]
+    return said.replace("Input should be", "it must be").replace("a valid boolean", "true or false")
 
 
 def setting_names() -> set[str]:

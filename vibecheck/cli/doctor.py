@@ -15,9 +15,9 @@ from vibecheck.records.store import Store
 from vibecheck.settings import Settings, without_effect
 from vibecheck.settings_files import read_secrets
 from vibecheck.video.ice import find_relay
-from vibecheck.vision.classifier import EMBEDDED, Classifier
+from vibecheck.vision.classifier import EMBEDDED, Classifier, label_mapping
 from vibecheck.vision.detector import WEIGHTS, FaceDetector
-from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded, HubModel
+from vibecheck.vision.model_source import EMBEDDED_NAME, Embedded, HubModel, ModelFolder
 
 log = logging.getLogger(__name__)
 
@@ -67,18 +67,11 @@ def _live_model(settings: Settings) -> str:
     with Registry.open(settings) as registry:
         champion, source = registry.champion(), settings.source
         provisional = registry.champion_is_provisional()
-    if provisional and isinstance(source, HubModel):
-        from vibecheck.export import hub
-
+    if provisional and not isinstance(source, Embedded):
         try:
-            token = settings.hf_token.get_secret_value() if settings.hf_token else None
-            commit = hub.resolve(source, token)
+            return _first_model(source, settings)
         except VibeCheckError as error:
             raise VibeCheckError(f"{error} Meanwhile the embedded model runs.") from error
-        what = f"{commit.size / 1e6:.0f} MB, commit {commit.model.revision:.12}"
-        return f"{source} can be fetched ({what}): the app does it when it starts."
-    if provisional and not isinstance(source, Embedded):
-        return f"{source} becomes the first champion when the app starts."
     if champion.source == EMBEDDED_NAME:
         return f"The champion is {champion.version}, which ships with VibeCheck."
     there = InstalledModels(settings.data).find(champion.version)
@@ -89,6 +82,17 @@ def _live_model(settings: Settings) -> str:
         )
     report = there.report
     return f"The champion {champion.version} runs as {report['candidate']}: {report['ms']:.3g} ms a face."
+
+
+def _first_model(source: HubModel | ModelFolder, settings: Settings) -> str:
+    if isinstance(source, ModelFolder):
+        label_mapping(source.path)
+        return f"{source} becomes the first champion when the app starts."
+    from vibecheck.export import hub
+
+    commit = hub.resolve(source, settings.hf_token.get_secret_value() if settings.hf_token else None)
+    what = f"{commit.size / 1e6:.0f} MB, commit {commit.model.revision:.12}"
+    return f"{source} can be fetched ({what}): the app does it when it starts."
 
 
 def _detector(settings: Settings) -> str:
