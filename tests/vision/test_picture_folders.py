@@ -1,5 +1,6 @@
 import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -47,6 +48,26 @@ def test_file_content_takes_precedence_over_its_extension(tmp_path):
     left_out = Counter()
     assert [path.name for path in pictures_in(tmp_path, left_out)] == ["still.mp4"]
     assert left_out == {"video": 1} and is_video(tmp_path / "clip.jpg")
+
+
+def test_what_cannot_be_listed_is_found_too(tmp_path, monkeypatch):
+    """Left out without a word, its pictures would seem to have been read."""
+    Image.new("RGB", (20, 20)).save(tmp_path / "a.jpg")
+    for name in ("locked", ".hidden"):
+        (tmp_path / name).mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name in ("locked", ".hidden"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # the superuser may read everything
+    left_out = Counter()
+    assert list(pictures_in(tmp_path, left_out)) == [tmp_path / "a.jpg", tmp_path / "locked"]
+    assert left_out == {"hidden": 1}
+    for file in (tmp_path / "a.jpg", tmp_path / "missing.jpg", tmp_path / "missing.mp4"):
+        assert list(pictures_in(file, left_out)) == [file]
 
 
 def test_pipe_does_not_block(phone):

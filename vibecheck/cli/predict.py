@@ -29,7 +29,11 @@ PLOTS = (".png", ".html")
 
 
 def predict(
-    paths: Annotated[list[Path], typer.Argument(help="Pictures, folders and videos.", show_default=False)],
+    paths: Annotated[
+        list[Path],
+        # What cannot be read is reported beside the others.
+        typer.Argument(help="Pictures, folders and videos.", readable=False, show_default=False),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     model: Annotated[
         str, typer.Option(help="embedded, champion, or a version that models list shows as ready.")
@@ -47,7 +51,7 @@ def predict(
     Exits with 0 if every file could be read, with or without a face, else with 1.
     """
     left_out: Counter[str] = Counter()
-    files = [each for path in paths for each in (pictures_in(path, left_out) if path.is_dir() else [path])]
+    files = [each for path in paths for each in pictures_in(path, left_out)]
     videos = [path for path in files if is_video(path)]
     if plot and (len(videos) != 1 or plot.suffix.lower() not in PLOTS):
         raise typer.BadParameter(

@@ -121,6 +121,7 @@ def read_bytes(path: Path) -> bytes:
     """The file at `path`, if it is one that could be a picture. Raises PictureError naming the path."""
     try:
         if path.is_dir():
+            any(path.iterdir())  # raises what keeps it from being listed
             raise UnreadablePicture(f"{path} is a folder. Name a picture in it.")
         if path.exists() and not path.is_file():  # a pipe or a device might never end
             raise UnreadablePicture(f"{path} is not a file.")

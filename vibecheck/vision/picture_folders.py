@@ -1,5 +1,6 @@
 """Which files of a folder are pictures, by name and by content."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,14 +19,18 @@ HIDDEN, VIDEO = "hidden", "video"
 def pictures_in(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
     """The pictures below a folder, sorted; of all kinds, so that those not accepted are reported.
 
+    So is what cannot be listed: a folder below that may not be read, or `folder` itself, if it is a file.
     Counted in `left_out` are files that are hidden or lie in a hidden folder (HIDDEN), and videos (VIDEO).
-    Files that are neither picture nor video are ignored. Raises OSError.
+    Files that are neither picture nor video are ignored.
     """
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            continue
+    unlisted: set[Path] = set()
+    walk = os.walk(folder, onerror=lambda error: unlisted.add(Path(error.filename)))
+    files = [Path(parent, name) for parent, _, names in walk for name in names]
+    for path in sorted([*files, *unlisted]):
         if any(map(is_hidden, path.relative_to(folder).parts)):
             left_out[HIDDEN] += 1
+        elif path in unlisted:
+            yield path
         elif is_video(path):
             left_out[VIDEO] += 1
         elif is_picture(path):
