@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from vibecheck.cli.main import run as run_commands
 from vibecheck.cli.progress_bar import progress_bar
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @app.callback()
@@ -247,11 +248,11 @@ def crash(
 
 
 def _numbers(text: str) -> list[int]:
-    """Whole numbers, separated by commas."""
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not a list of whole numbers such as 1,2,4.") from None
+    """Positive whole numbers, separated by commas."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise typer.BadParameter(f"{text!r} is not a list of positive whole numbers such as 1,2,4.")
+    return [int(part) for part in parts]
 
 
 def _show(name: str, rows: list[dict], as_json: bool, record: bool) -> None:
@@ -282,4 +283,4 @@ def _cell(value: str | float | list[str] | None) -> str:
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m benchmarks")
+    run_commands(app)

@@ -104,4 +104,4 @@ def _short(value: object) -> str:
 
 
 if __name__ == "__main__":
-    run(app, "python -m finetune")
+    run(app)

@@ -80,7 +80,7 @@ def read(path: Path) -> Faces:
     try:
         table = pd.read_parquet(path)
     except FileNotFoundError as error:
-        raise VibeCheckError(f"{path} is missing. Name a parquet file of FER+ faces with --data.") from error
+        raise VibeCheckError(f"There is no file {path}: check --data.") from error
     except (OSError, ArrowException) as error:
         raise VibeCheckError(f"{path} is not a parquet file: {error}") from error
     if missing := {"image", "fer2013_label", "votes"} - set(table.columns):

@@ -102,6 +102,7 @@ def test_empty_records_give_null_figures_and_a_readable_report(tmp_path):
     assert [found[key] for key in ("accuracy", "ci_low", "top_confusion", "ece")] == [None] * 4
     assert found["audits"] == 0 and found["retrain"]["recommended"] is False
     for text in (" ".join(sentences(*known)), page(*known)):
+        assert "?:" not in text
         assert "30 more answers" in text and "0 of 30 faces were labelled by two people" in text
     assert found["agreement"]["labellers"] is None and found["agreement"]["faces"] == 0
     engine.dispose()

@@ -28,6 +28,7 @@ from vibecheck.records.db.transactions import writing
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.settings import Settings
 from vibecheck.vision.calibration import NO_BIAS
+from vibecheck.vision.classifier import EMBEDDED
 
 KEYS = {"path", "face", "mood", "confidence", "probabilities", "hints", "model", "error"}
 
@@ -197,12 +198,18 @@ def test_doctor_names_the_setting_of_a_broken_part(tmp_path):
 
 def test_doctor_reports_whether_the_live_model_can_be_downloaded(tmp_path):
     from tests.standins.hub import REPO, serving_hub
-    from vibecheck.vision.classifier import EMBEDDED
 
     settings = {"VIBECHECK_MODEL": REPO, "HF_HOME": str(tmp_path / "hf")}
     with serving_hub(EMBEDDED) as hub:
         run = vibecheck_process("doctor", cwd=tmp_path, HF_ENDPOINT=hub.url, **settings)
     assert "owner/name can be fetched (8 MB, commit 0123456789ab)" in run.stdout
+
+
+@pytest.mark.parametrize(("model", "works"), [("./nowhere", False), (EMBEDDED, True)])
+def test_doctor_looks_into_the_folder_of_the_first_model(tmp_path, model, works):
+    run = vibecheck("doctor", cwd=tmp_path, VIBECHECK_MODEL=str(model))
+    assert ("becomes the first champion" in run.stdout) == works
+    assert ("nowhere/config.json cannot be read" in run.stdout) != works
 
 
 @pytest.mark.parametrize("proxy", ["socks://127.0.0.1:9", "nonsense"])
@@ -340,8 +347,6 @@ def test_since_is_refused_without_again(tmp_path):
 
 @pytest.mark.slow
 def test_compile_in_place_reports_what_it_measured_and_refuses_an_empty_folder(tmp_path):
-    from vibecheck.vision.classifier import EMBEDDED
-
     shutil.copytree(EMBEDDED, tmp_path / "model", ignore=shutil.ignore_patterns("model.onnx"))
     run = vibecheck("compile", "model", "--in-place", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
@@ -354,7 +359,7 @@ def test_compile_in_place_reports_what_it_measured_and_refuses_an_empty_folder(t
     for options in ([], ["--in-place"]):
         run = vibecheck("compile", "empty", *options, cwd=tmp_path)
         assert run.returncode == 1
-        assert "config.json" in run.stderr and "Traceback" not in run.stderr
+        assert re.search(r"empty\S* ?.*config.json", run.stderr) and run.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -565,14 +570,63 @@ def test_stats_of_a_new_installation_are_null(tmp_path):
     assert run.returncode == 0, run.stderr
     (found,) = lines(run)
     assert found["accuracy"] is None and found["audits"] == 0 and found["retrain"]["recommended"] is False
+    documented = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+    for key in {*found, *found["drift"], *found["agreement"], *found["retrain"]}:
+        assert f"`{key}`" in documented
 
 
 def test_report_is_a_single_file(tmp_path):
     run = vibecheck("report", "--out", "report.html", cwd=tmp_path)
     assert run.returncode == 0, run.stderr
     assert "How good is it, really?" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    run = vibecheck("report", "--out", "-", cwd=tmp_path)
+    assert run.returncode == 0 and run.stdout.startswith("<!doctype html>") and "</html>" in run.stdout
+    assert not (tmp_path / "-").exists()
 
 
-def test_unknown_period_is_refused_with_the_valid_ones(tmp_path):
-    run = vibecheck("stats", "--period", "century", cwd=tmp_path)
-    assert run.returncode != 0 and "12 weeks" in run.stderr and "Traceback" not in run.stderr
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--period", "12 weeks"),
+        ("--step", "month"),
+        ("--source", "upload"),
+        ("--model", "no model has made a prediction yet"),
+    ],
+)
+def test_a_selection_that_does_not_exist_is_refused_with_the_valid_ones(tmp_path, option, words):
+    run = vibecheck("report", "--out", "report.html", option, "century", cwd=tmp_path)
+    assert run.returncode == 2 and words in run.stderr and option in run.stderr
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_what_can_be_asked_for_is_asked_for_by_h(tmp_path):
+    for command in ([], ["stats"], ["models", "list"]):
+        run = vibecheck(*command, "-h", cwd=tmp_path)
+        assert run.returncode == 0 and "--help" in run.stdout, run.stderr
+
+
+def test_what_may_not_be_read_is_reported_beside_the_others(tmp_path, astronaut, monkeypatch):
+    Image.fromarray(astronaut).save(tmp_path / "face.jpg")
+    (tmp_path / "locked").mkdir()
+    stat, scandir = Path.stat, os.scandir
+
+    def refuse(call):
+        def called(path, *arguments, **options):
+            if "locked" in str(path):
+                raise PermissionError(13, "Permission denied", str(path))
+            return call(path, *arguments, **options)
+
+        return called
+
+    # As for everybody but the superuser: the folder can be seen, but not listed, and nothing in it looked up.
+    monkeypatch.setattr(os, "scandir", refuse(scandir))
+    monkeypatch.setattr(os, "listdir", refuse(os.listdir))
+    run = vibecheck("predict", ".", cwd=tmp_path)
+    assert run.returncode == 1 and "Happy" in run.stdout
+    assert re.search(r"locked +It cannot be read: Permission denied\.", run.stdout)
+    monkeypatch.setattr(Path, "stat", refuse(stat))
+    run = vibecheck("predict", "face.jpg", "locked/face.jpg", cwd=tmp_path)
+    assert run.returncode == 1 and "Happy" in run.stdout
+    assert re.search(r"locked/face.jpg +It cannot be read: Permission denied\.", run.stdout)
+    run = vibecheck("import", "locked/labels.csv", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (1, "locked/labels.csv cannot be used: Permission denied.\n")

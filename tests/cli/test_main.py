@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
+from benchmarks.__main__ import app as benchmarks
 from tests.cli.test_cli import vibecheck
 from vibecheck import __version__
 
@@ -40,6 +42,24 @@ def test_full_disk_and_text_in_another_encoding_are_reported_in_one_sentence(tmp
     assert (full.returncode, text.returncode) == (1, 1)
     assert full.stderr.strip() == "The disk is full: free some space, and give the command again."
     assert text.stderr.strip() == "'caf\\udce9' is not text in UTF-8."
+
+
+def test_wrong_arguments_of_a_benchmark_are_reported_without_a_traceback(tmp_path):
+    missing = in_shell(f"{sys.executable} -m benchmarks shadow --model nowhere", tmp_path)
+    assert missing.returncode == 1
+    assert missing.stderr.strip() == "nowhere cannot be used: No such file or directory."
+    for sizes in ("-5", "0", "1,x", ""):
+        found = CliRunner().invoke(benchmarks, ["live", "--visitors", f"{sizes},"])
+        assert found.exit_code == 2 and "positive whole numbers" in found.output
+
+
+@pytest.mark.parametrize(
+    ("command", "name"), [("-m vibecheck", "python -m vibecheck"), ("vibecheck", "vibecheck")]
+)
+def test_help_calls_the_command_as_it_was_called(tmp_path, command, name):
+    (tmp_path / "vibecheck").write_text("from vibecheck.cli.main import main\nmain()\n")
+    shown = in_shell(f"PYTHONSAFEPATH=1 {sys.executable} {command} stats -h", tmp_path)
+    assert f"Usage: {name} stats" in shown.stdout, shown.stderr
 
 
 def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -50,7 +50,8 @@ def figures(overview: Overview, status: ModelStatus) -> dict[str, Any]:
 def sentences(overview: Overview, status: ModelStatus) -> list[str]:
     """The headline as sentences, one per line."""
     lines = [
-        f"{answer.question}: {' '.join(filter(None, (answer.figure, answer.interval)))}. {answer.detail}"
+        f"{answer.question}{'' if answer.question.endswith('?') else ':'} "
+        f"{' '.join(filter(None, (answer.figure, answer.interval)))}. {answer.detail}"
         for answer in words.answers(overview)
     ]
     agree, drifts = words.on_agreement(status.agreement), words.on_drift(overview.drift)

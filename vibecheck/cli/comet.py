@@ -3,7 +3,6 @@
 Each imports what it needs itself, so that the others start quickly.
 """
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -78,9 +77,5 @@ def export(
     """Export all predictions with their effective labels, oldest first, as CSV."""
     from vibecheck.comet.feedback_log import lines
 
-    with open_store(Settings.load()) as store:
-        if str(path) == "-":
-            sys.stdout.writelines(lines(store.history()))
-            return
-        with output_file(path) as file:
-            file.writelines(line.encode() for line in lines(store.history()))
+    with open_store(Settings.load()) as store, output_file(path) as file:
+        file.writelines(line.encode() for line in lines(store.history()))

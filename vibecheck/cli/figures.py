@@ -31,18 +31,18 @@ def stats(
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="File to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="File to write; - for standard output.", show_default=False)],
     period: Annotated[str, typer.Option(help="week, 4 weeks, 12 weeks or all.")] = "4 weeks",
     step: Annotated[str, typer.Option(help="day, week or month.")] = "week",
-    model: Annotated[str | None, typer.Option(help="Only this model version.")] = None,
-    source: Annotated[str | None, typer.Option(help="Only predictions of this source.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only predictions of this version.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only live, photo, upload, video or import.")] = None,
 ) -> None:
     """Write the dashboard as one self-contained HTML file."""
     from vibecheck.analytics.html_report import page
 
     with output_file(out) as file:
         file.write(page(*_known(period, model, source, step)).encode())
-    typer.echo(f"Written to {out}.")
+    typer.echo(f"Written to {out}.", err=str(out) == "-")
 
 
 def _known(
@@ -52,12 +52,20 @@ def _known(
     from vibecheck.analytics.overview import PERIODS, compute_model_status, compute_overview
     from vibecheck.models.installed import champion_manifest
     from vibecheck.records.stats.steps import STEPS
+    from vibecheck.records.values import PREDICTION_SOURCES
 
-    for option, value, allowed in (("--period", period, tuple(PERIODS)), ("--step", step, STEPS)):
-        if value not in allowed:
-            raise typer.BadParameter(f"{value!r} is not one of: {', '.join(allowed)}.", param_hint=option)
     settings, today = Settings.load(), datetime.now(UTC).date()
     with open_store(settings) as store:
+        used = [each.version for each in store.statistics.versions()]
+        for option, value, allowed in (
+            ("--period", period, PERIODS),
+            ("--step", step, STEPS),
+            ("--model", model, used),
+            ("--source", source, PREDICTION_SOURCES),
+        ):
+            if value is not None and value not in allowed:
+                there = ", ".join(allowed) or "(no model has made a prediction yet)"
+                raise typer.BadParameter(f"{value!r} is not one of: {there}.", param_hint=option)
         manifest = champion_manifest(settings)
         overview = compute_overview(store.statistics, today, period, model, source, step)
         return overview, compute_model_status(store.statistics, store.trainable, manifest, today)

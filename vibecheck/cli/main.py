@@ -126,10 +126,10 @@ for command in (predict, demo, stats, report, comet.send, comet.restore, comet.e
     app.command()(command)
 
 
-def run(commands: typer.Typer, name: str) -> None:
+def run(commands: typer.Typer) -> None:
     """Run a command line; one of our errors prints its sentence and exits with 1, without a traceback.
 
-    So do a full disk, and an argument that has to be text and is not.
+    So do a full disk, a file that the system refuses, and an argument that has to be text and is not.
     """
     for closed in (each for each in ("stdout", "stderr") if getattr(sys, each) is None):
         # The next file that is opened would get its descriptor.
@@ -139,7 +139,7 @@ def run(commands: typer.Typer, name: str) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        commands(prog_name=name)
+        commands(help_option_names=["-h", "--help"])
     except VibeCheckError as error:
         sentence = str(error)
     except UnicodeEncodeError as error:  # Python keeps such bytes of an argument as lone surrogates
@@ -147,9 +147,12 @@ def run(commands: typer.Typer, name: str) -> None:
             raise
         sentence = f"{error.object!r} is not text in UTF-8."
     except OSError as error:
-        if error.errno not in DISK_FULL:
+        if error.errno in DISK_FULL:
+            sentence = "The disk is full: free some space, and give the command again."
+        elif error.filename is None:
             raise
-        sentence = "The disk is full: free some space, and give the command again."
+        else:
+            sentence = f"{error.filename} cannot be used: {error.strerror}."
     else:
         return
     typer.echo(sentence, err=True)
@@ -158,4 +161,4 @@ def run(commands: typer.Typer, name: str) -> None:
 
 def main() -> None:
     """python -m vibecheck …"""
-    run(app, "python -m vibecheck")
+    run(app)

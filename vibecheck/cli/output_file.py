@@ -1,6 +1,7 @@
 """Files that commands write: whole or not at all."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,13 @@ from vibecheck.errors import VibeCheckError
 def output_file(path: Path) -> Iterator[BinaryIO]:
     """Open a file for writing; it replaces what is at `path` when it is complete, and not before.
 
-    A symlink stays a symlink (its target is replaced), and a FIFO or device is written to. Raises
-    VibeCheckError if the file cannot be written; nothing half-written is left then.
+    A symlink stays a symlink (its target is replaced), a FIFO or device is written to, and `-` is standard
+    output. Raises VibeCheckError if the file cannot be written; nothing half-written is left then.
     """
+    if str(path) == "-":
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
     try:
         if path.is_dir():
             raise VibeCheckError(f"{path} is a folder. Name a file in it.")
