@@ -80,6 +80,15 @@ def test_pictures_in_the_readme_are_small():
         assert (ROOT / picture).stat().st_size < 400_000
 
 
+def test_the_layout_names_what_is_there():
+    rows = re.findall(r"^\| (`.*?) \|", PAGES["CONTRIBUTING.md"], re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`([\w/]+(?:/|\.py))`", row)]
+    assert len(named) > 20
+    assert [
+        name for name in named if not any((ROOT / top / name).exists() for top in ("", "vibecheck"))
+    ] == []
+
+
 @pytest.mark.parametrize(("package", "app"), APPS.items())
 def test_every_command_is_documented_and_no_other(package, app):
     commands = {command.name or command.callback.__name__ for command in app.registered_commands}
