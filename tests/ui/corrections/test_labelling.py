@@ -405,6 +405,26 @@ def test_ones_own_mood_can_be_corrected_while_the_picture_cannot_be_shown(open_p
     assert open_buttons(page) == {"Enter", *"01234567"} and "The picture cannot be read." in text(page)
 
 
+def test_undo_works_while_pictures_cannot_be_read_and_after_the_last_one(open_page, add, store, monkeypatch):
+    def unavailable(*_):
+        raise RecordsError("A picture could not be read.")
+
+    monkeypatch.setattr(face_pictures, "_reads", ProcessValue(CircuitBreaker))
+    first, last = add(visitor="somebody"), add(visitor="somebody", minutes=-1)
+    page = open_page(PAGE_FILE, Role.LABELLER)
+    page = press(page.segmented_control(key="view").set_value("useful").run(), "3")
+    with monkeypatch.context() as outage:
+        outage.setattr(Pictures, "get", unavailable)
+        page = press(page.run(), "undo")
+        assert "A picture could not be read." in text(page) and page.get("bidi_component")
+    assert not store.feedback_of(first.id) + store.feedback_of(last.id)
+    monkeypatch.setattr(face_pictures, "_reads", ProcessValue(CircuitBreaker))
+    page = press(press(page.run(), "3"), "4")
+    assert "Nothing left to label" in text(page)
+    page = press(page, "undo")
+    assert len(store.feedback_of(first.id) + store.feedback_of(last.id)) == 1 and open_buttons(page)
+
+
 @pytest.mark.parametrize("ended_by", ["request_rerun", "request_stop"])
 def test_a_label_whose_run_of_the_page_is_ended_can_be_undone(open_page, add, store, monkeypatch, ended_by):
     def end_after(method):

@@ -1,5 +1,6 @@
 """Which playlist comes next, in a session of Streamlit without a browser."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction
 from tests.ui.conftest import COOKIE, ME, end_this_run
-from tests.ui.examples import shares
+from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
 from vibecheck.emotions import NAMES
 from vibecheck.errors import RecordsError
@@ -273,6 +274,29 @@ def test_playlist_that_cannot_be_recorded_leaves_the_answer_acknowledged(store, 
         words = " ".join(each.value for each in (*page.run().markdown, *page.warning))
         assert "Noted: happy" in words and ("records cannot be reached" in words) == lost
         page.button(key="another").click().run()
+
+
+def test_an_answer_changes_only_the_music_once_nothing_is_kept(store, open_page, monkeypatch):
+    monkeypatch.setattr(gate, "role", lambda: Role.VISITOR)
+    monkeypatch.setattr(mood_card, "draw", lambda *_: None)
+    made = a_prediction(**shares("happy", 0.8), visitor=ME, made_at=datetime.now(UTC), audit=True)
+    store.add(made, None)
+    page = AppTest.from_function(card, default_timeout=60)
+    page.session_state["visitor"] = COOKIE
+    page.run()
+    page.session_state["result"] = replace(page.session_state["result"], face=face())
+    page.session_state["keep"] = "nothing"
+    page.button_group(key=f"answer-{made.id}").set_value("no").run()
+    page.button_group(key=f"answer-{made.id}").set_value("sad").run()
+    words = " ".join(each.value for each in page.markdown)
+    assert page.session_state["playing"].mood == "sad" and not page.exception
+    assert "not recorded, as you chose" in words and "Noted" not in words and "Keep this face" not in words
+    assert not store.feedback_of(made.id) and {each.followed for each in store.plays_of(made.id)} == {None}
+    page.session_state["keep"] = "numbers"
+    assert "not recorded" in " ".join(each.value for each in page.run().markdown)
+    page.button_group(key=f"answer-{made.id}").set_value("fear").run()
+    assert "Noted: afraid" in " ".join(each.value for each in page.markdown)
+    assert [each.label for each in store.feedback_of(made.id)] == ["fear"]
 
 
 def keep_more() -> None:

@@ -54,8 +54,12 @@ def desk() -> None:
             if note := session.progress().note:
                 st.warning(note, icon="⚠️")
                 session.progress().note = ""
+            here = session.progress()
+            here.undoable = len(here.done)
             if shown.current is None:
                 _nothing(view, filters)
+                if here.done:
+                    _undo()
             else:
                 _to_label(view, shown)
                 keep_later.ask()  # about this session's newest vibe check, whichever picture is shown
@@ -136,21 +140,25 @@ def _to_label(view: str, shown: Batch) -> None:
                     theme.quiet(_said(given, current))
 
 
-def _face(prediction: Prediction, blind: bool) -> bool:
-    """Show the picture, if possible; returns whether the mood can be told by it, or from memory."""
+def _face(prediction: Prediction, blind: bool) -> bool | None:
+    """Show the picture, if possible; returns whether the mood can be told by it, or from memory.
+
+    None while it is only unavailable.
+    """
     mine, src = prediction.visitor == visitor(), ""
+    seen: bool | None = mine
     if prediction.picture_kept:
         try:
             src = face_pictures.data_uri(prediction.id, face_pictures.SIDE)
-        except RecordsError:
-            if not mine:
-                raise  # others wait until it can be read again
+        except RecordsError as error:
+            st.warning(error_text(error), icon="⚠️")
+            seen = mine or None
     if not src:
         says = "The picture cannot be read." if prediction.picture_kept else "No picture was kept."
     else:
         says = "A face to label" if blind else f"A face that looks {BY_NAME[prediction.mood].adjective}"
     face_pictures.large(src, says)
-    return mine or bool(src)
+    return bool(src) or seen
 
 
 def _facts(current: LabelledPrediction, blind: bool) -> str:
@@ -161,12 +169,12 @@ def _facts(current: LabelledPrediction, blind: bool) -> str:
     return f"{when} · {prediction.model_version} · id {prediction.id[:4]}…{prediction.id[-2:]}"
 
 
-def _buttons(view: str, shown: Batch, seen: bool) -> None:
+def _buttons(view: str, shown: Batch, seen: bool | None) -> None:
     """The seven moods, Right, Can't tell, Undo. Each button belongs to the picture shown, so that a hasty
-    second press never labels the next picture unseen. Only “Can't tell” is for a damaged picture."""
+    second press never labels the next picture unseen. Only “Can't tell” is for a damaged picture, and none
+    for one that is only unavailable."""
     prediction = shown.current.prediction
-    here = session.progress()
-    here.drawn, here.undoable = prediction.id, len(here.done)
+    session.progress().drawn = prediction.id
     then = session.next_after(view, shown)
     seeable = session.may_label(shown.current)
 
@@ -178,7 +186,7 @@ def _buttons(view: str, shown: Batch, seen: bool) -> None:
             type=kind,
             on_click=once(_label),
             args=(view, prediction.id, then, name),
-            disabled=not (seen or (seeable and name == CANT_TELL)),
+            disabled=not (seen or (seen is not None and seeable and name == CANT_TELL)),
         )
 
     if not seeable:
@@ -190,15 +198,20 @@ def _buttons(view: str, shown: Batch, seen: bool) -> None:
         if view != "random":
             button(":material/check: Right", prediction.mood, "Enter", "primary")
         button("🤷 Can't tell", CANT_TELL, "0")
-        st.button(
-            "Undo",
-            key=f"undo-{here.undoable}",
-            icon=":material/undo:",
-            shortcut="U",
-            on_click=once(session.undo),
-            args=(here.undoable,),
-            disabled=not here.undoable,
-        )
+        _undo()
+
+
+def _undo() -> None:
+    count = session.progress().undoable
+    st.button(
+        "Undo",
+        key=f"undo-{count}",
+        icon=":material/undo:",
+        shortcut="U",
+        on_click=once(session.undo),
+        args=(count,),
+        disabled=not count,
+    )
 
 
 def _label(view: str, prediction_id: str, then: str | Cursor | None, name: str) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from vibecheck.errors import RecordsError
 from vibecheck.records.labels import keep_question
-from vibecheck.ui.home import vibe_check
+from vibecheck.ui.home import consent, vibe_check
 from vibecheck.ui.shared import app, face_pictures, theme
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.presses import once, remember
@@ -17,7 +17,7 @@ def ask() -> None:
     """The question about the newest result, if its visitor said that the model was wrong."""
     place = st.container(key="keeping")
     result = vibe_check.result()
-    if result is None or result.prediction is None or not result.recorded:
+    if result is None or result.prediction is None or not result.recorded or consent.choice() == "nothing":
         return
     prediction = result.prediction
     corrected = result.said not in ("", prediction.mood)

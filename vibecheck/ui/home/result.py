@@ -131,8 +131,11 @@ def _question(result: Result) -> None:
             )
         return
     _answers(prediction, result.said, opened)
-    if problem := st.session_state.note:
-        st.warning(problem, icon="⚠️")
+    note = st.session_state.note
+    if note == vibe_check.ONLY_MUSIC:
+        theme.quiet(note)
+    elif note:
+        st.warning(note, icon="⚠️")
     elif result.said:
         theme.quiet(f"Noted: {BY_NAME[result.said].adjective}. Thank you. Press another answer to change it.")
     keep_later.ask()

@@ -36,6 +36,7 @@ RECENT = timedelta(hours=1)
 # While the records fail slowly, not each run of a page waits for them.
 _restoring = ProcessValue(CircuitBreaker)
 ONLY_NUMBERS = "The numbers of this vibe check were recorded, your face was not."
+ONLY_MUSIC = "The music follows your answer, which is not recorded, as you chose."
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,15 +273,18 @@ def _play(result: Result, suggestion: Suggestion, heard: list[str]) -> None:
 def answer(prediction: Prediction, label: str) -> None:
     """Record what the visitor says the mood was: as an audit if they were asked, else as volunteered.
 
-    `prediction` is the one that was asked about, which a newer one may have replaced meanwhile.
+    If nothing may be kept now, it only changes the music. `prediction` is the one that was asked about,
+    which a newer one may have replaced meanwhile.
     """
     source = "audit" if prediction.audit else "volunteered"
-    newest = result()
-    try:
-        app.store().label(prediction.id, label, source, visitor(), datetime.now(UTC))
-    except RecordsError as error:
-        st.session_state.note = error_text(error)
-        return
+    newest, note = result(), ONLY_MUSIC
+    if consent.choice() != "nothing":
+        try:
+            app.store().label(prediction.id, label, source, visitor(), datetime.now(UTC))
+        except RecordsError as error:
+            st.session_state.note = error_text(error)
+            return
+        note = ""
     if newest is not None and newest.key == prediction.id:
         newest = replace(newest, said=label)
-    remember(note="", result=newest)
+    remember(note=note, result=newest)
