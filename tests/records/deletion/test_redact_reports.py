@@ -77,6 +77,19 @@ def test_deletion_reaches_a_report_in_a_data_folder_that_was_moved(tmp_path, pla
     assert one.id not in (now.data / place / "report.html").read_text()
 
 
+def test_reports_of_another_installation_in_the_current_folder_stay(
+    store, engine, shown, tmp_path, monkeypatch
+):
+    (one, _), path = shown
+    folder = tmp_path / "current"
+    others = folder / path.relative_to(tmp_path.parent)
+    others.parent.mkdir(parents=True)
+    others.write_text(picture("0" * 32))
+    monkeypatch.chdir(folder)
+    store.forget([one.id], NOW)
+    assert one.id not in path.read_text() and others.read_text() == picture("0" * 32)
+
+
 def test_missing_report_file_does_not_stop_a_deletion(store, engine, shown):
     (one, _), _ = shown
     Registry(engine).prove("tuned", REPORT.proof("/nowhere/report.html"))

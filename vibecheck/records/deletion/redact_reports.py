@@ -53,10 +53,10 @@ def redact(engine: Engine) -> None:
 def _here(engine: Engine) -> Iterator[Path]:
     versions = fetch(engine, select(registered_models.c.metrics))
     noted = {Path(report) for (metrics,) in versions if (report := _report_of(metrics))}
-    # They may have been moved, together with the data folder and the SQLite file in it.
-    data = Path(engine.url.database or "").parent
-    moved = {data.joinpath(*path.parts[-parts:]) for path in noted for parts in (3, 4)}
-    for path in sorted(noted | moved):
+    if engine.dialect.name == "sqlite":  # they may have been moved, together with its file
+        data = Path(engine.url.database or "").parent
+        noted |= {data.joinpath(*path.parts[-parts:]) for path in noted for parts in (3, 4)}
+    for path in sorted(noted):
         if path.name == REPORT_FILE and path.is_file() and path.stat().st_size <= LARGEST:
             yield path
 
