@@ -3,6 +3,7 @@
 A sender claims rows for the length of a lease. If it dies or hangs, its claims expire and another sender
 takes the rows. Rows about one prediction are sent in the order they were added: a row cannot be claimed
 while an earlier one about the same prediction exists, whether that one is waiting, claimed or set aside.
+No row waits for an earlier "feedback_undone", whose confirmation takes minutes: it only deletes that label.
 
 All times come from the database's clock, so senders on several machines agree. Leases and pauses that end
 implausibly late are ignored: the database clock was set back. A sender reads the clock before it reads the
@@ -282,7 +283,8 @@ def _claimable(now: datetime, kinds: Collection[str] | None, but: Collection[str
 
 
 def _has_earlier(set_aside: bool = False) -> ColumnElement[bool]:
-    """Whether an earlier row about the same prediction exists (or: is set aside)."""
+    """Whether an earlier row holds back a row about the same prediction (or: while it is set aside)."""
     earlier = outbox.alias("earlier")
-    found = exists().where(earlier.c.prediction_id == outbox.c.prediction_id, earlier.c.id < outbox.c.id)
+    same, holds = earlier.c.prediction_id == outbox.c.prediction_id, earlier.c.kind != "feedback_undone"
+    found = exists().where(same, holds, earlier.c.id < outbox.c.id)
     return found.where(earlier.c.set_aside_at.is_not(None)) if set_aside else found
