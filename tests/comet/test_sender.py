@@ -51,6 +51,11 @@ def sending(settings, store, pace=FAST):
     return running(lambda stop: sender.run(), sender.stop)
 
 
+def said(store, words):
+    """The state in which a sender said these words; the next attempt replaces it."""
+    return wait_for(lambda: state if words in (state := comet_state(store)).sentence else None)
+
+
 @pytest.fixture
 def first(store):
     """A prediction with a picture, in the store; Comet knows nothing yet."""
@@ -125,6 +130,16 @@ def test_undone_label_is_deleted_and_its_number_can_be_used_again(settings, stor
     send(settings, store)
     (asset,) = comet.experiments[KEY].named(f"feedback_{added.id}_1.json")
     assert layout.value_from(Feedback, json.loads(asset.metadata)) == again
+
+
+def test_a_later_label_does_not_wait_until_an_undone_one_is_confirmed(settings, store, comet, added):
+    label = store.label(added.id, "sad", "volunteered", "me", NOON)
+    send(settings, store)
+    store.undo_label(added.id, label.n, "me", NOON)
+    store.label(added.id, "fear", "volunteered", "me", NOON)
+    send(settings, store, replace(FAST, confirm_after=timedelta(minutes=5)))
+    assert comet.names() == sorted([f"feedback_{added.id}_2.json", added.picture_name])
+    assert [row.kind for row in waiting(store)] == ["feedback_undone"]
 
 
 def test_label_that_is_no_mood_adds_no_point_to_the_correct_metric(settings, store, comet, added):
@@ -317,8 +332,7 @@ def test_retry_after_of_comet_is_obeyed(settings, store, comet, added):
     comet.fault(UPLOAD, status=429, headers={"Retry-After": "2"}, body={"msg": "slow down"})
     begun = time.monotonic()
     with sending(settings, store):
-        wait_for(lambda: "more slowly" in comet_state(store).sentence)
-        assert not comet_state(store).connected
+        assert not said(store, "more slowly").connected
         wait_for(lambda: not waiting(store))
     assert time.monotonic() - begun >= 2
     assert comet.names() == [added.picture_name]
@@ -340,8 +354,7 @@ def test_one_failing_row_does_not_hold_up_the_others(settings, store, comet, add
 def trouble(settings, store, words):
     """Lets a sender run into trouble; everything must still be queued, and the words said."""
     with sending(settings, store):
-        wait_for(lambda: words in comet_state(store).sentence)
-        state = comet_state(store)
+        state = said(store, words)
         assert not state.connected
         assert state.waiting.queued > 0 and state.waiting.set_aside == {}
         assert state.waiting.oldest == NOON
@@ -361,8 +374,7 @@ def test_api_key_withdrawn_while_sending_is_reported(settings, store, comet, add
         wait_for(lambda: not waiting(store))
         comet.keys = set()
         store.label(added.id, "sad", "audit", None, NOON)
-        wait_for(lambda: "COMET_API_KEY" in comet_state(store).sentence)
-        assert API_KEY not in comet_state(store).sentence
+        assert API_KEY not in said(store, "COMET_API_KEY").sentence
         comet.keys = None
         wait_for(lambda: not waiting(store))
         wait_for(lambda: comet_state(store).connected)
@@ -396,6 +408,17 @@ def test_records_stay_queued_when_comets_plan_is_used_up(settings, store, comet,
     comet.faults.clear()
     send(settings, store)
     assert comet.names() == [added.picture_name]
+
+
+def test_a_lasting_problem_is_said_once_and_not_as_connected_in_between(
+    settings, store, comet, added, caplog
+):
+    caplog.set_level("INFO", "vibecheck.comet.sender")
+    comet.fault(UPLOAD, times=10**6, status=402)
+    with sending(settings, store):
+        wait_for(lambda: comet.asked(UPLOAD) > 3)
+    (line,) = [each for each in caplog.messages if each.startswith("Comet: ")]
+    assert "limit of the Comet plan" in line
 
 
 def test_records_stay_queued_without_a_network(settings, store, comet, added):
@@ -515,7 +538,7 @@ def test_two_copies_at_once_send_everything_once(settings, store, comet):
 def test_retry_by_hand_skips_the_pause(settings, store, comet, added):
     comet.fault("account-details", status=500)
     with sending(settings, store, replace(FAST, first_pause=4.0, longest_pause=4.0)):
-        wait_for(lambda: "internal problem" in comet_state(store).sentence)
+        said(store, "internal problem")
         try_again(store)
         wait_for(lambda: not waiting(store), seconds=20)
 

@@ -111,10 +111,11 @@ class Sender:
         except CometError as error:
             self._note_state(False, str(error))
             raise
-        self._note_state(True, "")
         while not self.stop.is_set() and (batch := self._claim()):
             self._send(delivery, batch)
-        self._look_up_sample(delivery)
+        if not self.stop.is_set():
+            self._note_state(True, "")
+            self._look_up_sample(delivery)
 
     def _claim(self) -> list[Claimed]:
         """Claims rows, deletions first: a limit of the plan, which stops all else, must not hold them up."""
@@ -145,7 +146,6 @@ class Sender:
                     taken = time.monotonic()
                     continue
                 claimed = left.pop(0)
-                self._note_state(True, "")  # a batch may take longer than SILENT_AFTER
                 try:
                     self._outbox.finish(claimed, delivery.deliver(claimed))
                     self._progress = True
@@ -165,6 +165,7 @@ class Sender:
                 except Exception as error:
                     log.exception("A %s cannot be sent.", claimed.kind)
                     self._outbox.set_aside(claimed, bug(error))
+                self._note_state(True, "")  # a batch may take longer than SILENT_AFTER
         finally:
             if left:
                 self._outbox.release(left)
