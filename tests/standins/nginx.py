@@ -52,9 +52,8 @@ def nginx_before(ports: Sequence[int], folder: Path) -> Iterator[Nginx]:
         text = text.replace(f"server 127.0.0.1:{written} ", f"server 127.0.0.1:{meant} ")
     log = "access_log /var/log/nginx/access.log vibecheck;"
     assert "listen 80;" in text and log in text
-    text = text.replace(
-        log, f"access_log {folder}/access.log vibecheck; access_log {folder}/copies.log copies;"
-    )
+    text = text.replace(log, f"{log} access_log {folder}/copies.log copies;")
+    text = text.replace("/var/log/nginx/", f"{folder}/")
     (folder / "vibecheck.conf").write_text(text.replace("listen 80;", f"listen 127.0.0.1:{port};"))
     (folder / "nginx.conf").write_text(
         AROUND.format(folder=folder, user="user root; " if os.geteuid() == 0 else "")
