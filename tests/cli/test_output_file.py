@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from vibecheck.cli.output_file import output_file
+from vibecheck.cli.output_file import check_output, output_file
 from vibecheck.errors import VibeCheckError
 
 
@@ -60,3 +60,13 @@ def test_error_while_writing_keeps_the_old_file_and_nothing_else(tmp_path):
         file.write(b"half")
         raise OSError(28, "No space left on device")
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_the_check_before_long_work_refuses_what_cannot_be_written_and_changes_nothing(tmp_path):
+    with pytest.raises(VibeCheckError, match=r"there is no folder .*none\. Make it first"):
+        check_output(tmp_path / "none" / "out")
+    old = tmp_path / "old"
+    old.write_bytes(b"old")
+    check_output(old)
+    check_output(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == [old] and old.read_bytes() == b"old"

@@ -100,6 +100,12 @@ def test_a_plot_of_pictures_is_refused(tmp_path, phone):
     assert done.exit_code == 2 and "Name one video" in done.output
 
 
+def test_a_plot_that_cannot_be_written_is_refused_before_the_video_is_read(tmp_path, astronaut):
+    path = video(tmp_path / "clip.mp4", [face(astronaut)] * 4)
+    done = run("--plot", tmp_path / "none" / "out.png", path)
+    assert "there is no folder" in str(done.exception) and not done.output
+
+
 def test_unreadable_video_is_reported(tmp_path):
     (tmp_path / "clip.mp4").write_bytes(b"no video")
     done = run(tmp_path / "clip.mp4")

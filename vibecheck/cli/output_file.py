@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -45,3 +45,13 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
     except (OSError, RuntimeError) as error:  # RuntimeError: a circle of symlinks
         reason = getattr(error, "strerror", None) or str(error)
         raise VibeCheckError(f"{path} cannot be written: {reason}.") from error
+
+
+class _OnlyChecked(Exception):
+    pass
+
+
+def check_output(path: Path) -> None:
+    """For a file that is written after long work: raises VibeCheckError if it could not be written now."""
+    with suppress(_OnlyChecked), output_file(path):
+        raise _OnlyChecked

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vibecheck.cli.output_file import output_file
+from vibecheck.cli.output_file import check_output, output_file
 from vibecheck.cli.printable import printable, without_path
 from vibecheck.cli.progress_bar import counting
 from vibecheck.emotions import BY_NAME, NAMES, Distribution
@@ -57,6 +57,8 @@ def predict(
         raise typer.BadParameter(
             "Name one video, and a file that ends in .png or .html.", param_hint="--plot"
         )
+    if plot:
+        check_output(plot)
     settings = Settings.load()
     reader = _reader(model, settings)
     well = _predict_pictures(
