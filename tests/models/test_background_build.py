@@ -95,6 +95,7 @@ def test_killed_build_is_reported_with_its_signal(hub, settings):
             "(exit status 1): ImportError: No module named x.",
         ),
         (-9, "", False, "(SIGKILL):"),
+        (-35, "", False, "(signal 35):"),
         (-9, "", True, "(the system ran out of memory and ended it):"),
         (-6, "terminate called\nstd::bad_alloc", True, "(SIGABRT): std::bad_alloc."),
     ],

@@ -7,7 +7,6 @@ app ends, since its standard input is then closed.
 import contextlib
 import json
 import logging
-import signal
 import subprocess
 import sys
 import tempfile
@@ -113,7 +112,7 @@ def why_it_ended(code: int, written: str, out_of_memory: bool) -> str:
     `code` is as `Popen.returncode`, `written` its standard error. The part before the colon can be shown
     to anybody; the last output may name files.
     """
-    how = f"exit status {code}" if code >= 0 else signal.Signals(-code).name
+    how = f"exit status {code}" if code >= 0 else child.signal_name(-code)
     if code == -child.KILL and out_of_memory:  # the kernel sends this signal
         how = "the system ran out of memory and ended it"
     words = written.strip().splitlines()

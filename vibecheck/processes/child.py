@@ -113,6 +113,11 @@ def signal_group(pid: int, how: signal.Signals) -> None:
             os.kill(pid, signal.SIGTERM)
 
 
+def signal_name(number: int) -> str:
+    """As "SIGKILL"; most real-time signals have only a number."""
+    return signal.Signals(number).name if number in list(signal.Signals) else f"signal {number}"
+
+
 def exit_with_parent(niceness: int, stop: Callable[[], None] = lambda: None, grace: float = 0.0) -> None:
     """In a child of `start`: lowers its priority by `niceness`, and exits when the parent does.
 

@@ -135,8 +135,8 @@ class Supervisor:
         if progress.failed:
             return FAILED, progress.failed.error
         if status < 0:
-            name = signal.Signals(-status).name if -status in list(signal.Signals) else f"signal {-status}"
             advice = " Too little memory is a common reason." if -status == 9 else ""
+            name = child.signal_name(-status)
             return FAILED, f"The training command was ended by {name}.{advice} See the log."
         if status == 0:
             return FAILED, "The training command ended without a result: see the log."
