@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 from tests.ui.conftest import COOKIE, ROOT, end_this_run
 from tests.video.test_clip import NOBODY, face, video
@@ -119,3 +120,18 @@ def test_numbers_are_recorded_where_the_face_cannot_be_kept(
     (warning,) = page.warning
     assert warning.value.startswith(sentence) and warning.value.endswith(ONLY_NUMBERS)
     assert app.store().plays_of(stored.id)
+
+
+def test_file_is_freed_when_the_visitor_leaves_its_uploader_or_shows_another(check, monkeypatch):
+    freed = []
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", lambda _, session, file: freed.append(file))
+    page = check("a.jpg", b"no picture", "image/jpeg")
+    first = page.file_uploader(key="upload").value.file_id
+    assert not freed
+    page.file_uploader(key="upload").set_value(("b.jpg", b"no picture", "image/jpeg")).run()
+    second = page.file_uploader(key="upload").value.file_id
+    assert freed == [first] and second != first
+    page.session_state["way"] = "live"
+    page.run()
+    page.run()
+    assert freed == [first, second] and not page.exception

@@ -5,14 +5,21 @@ import importlib.metadata
 import os
 import sys
 import threading
+import weakref
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from streamlit import config
 from streamlit.components.v2.component_manager import BidiComponentManager
+from streamlit.runtime.caching.ttl_cache import TTLCache
+from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.secrets import Secrets
+from streamlit.runtime.session_manager import SessionInfo
 from streamlit.testing.v1 import AppTest
 
-from vibecheck.ui.shared.server import TURNS, take_turns
+from vibecheck.ui.shared import server
+from vibecheck.ui.shared.server import TURNS, drop_closed_sessions, take_turns
 
 finish = threading.Event()
 
@@ -47,6 +54,23 @@ def test_threads_take_shorter_turns_only_while_a_page_is_drawn():
             sys.setswitchinterval(usual)
 
     asyncio.run(watch())
+
+
+def test_closed_session_is_dropped_once_it_cannot_be_resumed_though_no_other_closes(monkeypatch):
+    storage, now = MemorySessionStorage(), 0.0
+    storage._cache = TTLCache(128, 120, timer=lambda: now)
+    manager = SimpleNamespace(_session_storage=storage)
+    monkeypatch.setattr(server.Runtime, "instance", lambda: SimpleNamespace(_session_mgr=manager))
+    info = SessionInfo(None, Mock(id="a"))
+    session = weakref.ref(info.session)
+    storage.save(info)
+    del info
+    now = 119.0
+    drop_closed_sessions()
+    assert session() is not None
+    now = 121.0
+    drop_closed_sessions()
+    assert session() is None
 
 
 def test_streamlit_does_not_search_the_installed_packages_for_components(monkeypatch):

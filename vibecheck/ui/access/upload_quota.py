@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import streamlit as st
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.runtime import Runtime
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -25,7 +26,8 @@ MOST_REFUSALS = 1000
 
 YOURS = (
     "Your files hold {held} MB of this VibeCheck's memory, and this one would be too much. Remove a file, or "
-    "close another tab of this page, and upload it again."
+    "close another tab of this page, and upload it again. A page that was closed or reloaded counts for two "
+    "minutes more."
 )
 NEARBY = (
     "Files from your network hold {held} MB of this VibeCheck's memory, of {most} MB at most. Wait a few "
@@ -114,6 +116,20 @@ def refusal() -> str:
     """Why the last upload of the current session was refused, returned once; else ""."""
     context = get_script_run_ctx()
     return quota().refusal(context.session_id) if context else ""
+
+
+def keep_only(file: str) -> None:
+    """Free the file that this page showed before, if it now shows another one, by its id, or none ("").
+
+    The browser does so only if the visitor removes the file, not if the uploader disappears with it.
+    """
+    before = st.session_state.get("shown_file", "")
+    context = get_script_run_ctx()
+    if context and before not in ("", file):
+        manager = context.uploaded_file_mgr
+        assert isinstance(manager, MemoryUploadedFileManager)
+        manager.remove_file(context.session_id, before)
+    st.session_state.shown_file = file
 
 
 def _rerun(session: str) -> None:

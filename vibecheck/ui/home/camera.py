@@ -109,6 +109,7 @@ def check_file(shown: Input) -> None:
     A press meanwhile ends this run: the next one draws what was pressed, and begins the check again.
     """
     photo, place = shown.photo, shown.place
+    upload_quota.keep_only(photo.file_id if photo else "")
     if photo is None or place is None or st.session_state.pop("checking", "") != photo.file_id:
         return
     data = photo.getvalue()

@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import AsyncIterator, Iterable
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from streamlit.components.v1 import custom_component
 from streamlit.components.v2 import manifest_scanner
 from streamlit.components.v2.bidi_component import serialization
+from streamlit.runtime import Runtime
 from streamlit.runtime.secrets import Secrets
 
 from vibecheck.errors import SettingsError
@@ -123,8 +125,18 @@ async def _collect_garbage() -> None:
     """Collect garbage occasionally, instead of after every run as Streamlit does (see its config.toml)."""
     while True:
         await asyncio.sleep(COLLECT_EVERY)
+        drop_closed_sessions()
         gc.collect()
         allocator.trim()
+
+
+def drop_closed_sessions() -> None:
+    """Drop sessions that can no longer be resumed, with the visitors' pictures and files.
+
+    Streamlit (1.67) would do so only when the next session closes.
+    """
+    manager: Any = Runtime.instance()._session_mgr
+    manager._session_storage._cache.expire()
 
 
 async def take_turns() -> None:
