@@ -53,7 +53,7 @@ def test_cloudflare_is_asked_with_its_token():
     assert relay.servers == (SERVER,)
     assert (asked.method, asked.path) == ("POST", "/cf/key%2F1")
     assert asked.headers["Authorization"] == "Bearer token-1"
-    assert json.loads(asked.body)["ttl"] >= 3600
+    assert json.loads(asked.body)["ttl"] == 24 * 3600, "for a page that stays open all day"
 
 
 def test_twilio_is_asked_with_its_token():

@@ -14,8 +14,8 @@ from vibecheck.settings import Settings
 PUBLIC_STUN = ({"urls": "stun:stun.l.google.com:19302"},)
 CLOUDFLARE = "https://rtc.live.cloudflare.com/v1/turn/keys/{key}/credentials/generate-ice-servers"
 TWILIO = "https://api.twilio.com/2010-04-01/Accounts/{sid}/Tokens.json"
-# s; much longer than the minutes for which the app caches them, so a browser never gets expired ones.
-LIFETIME = 2 * 3600
+# s; the most that Twilio gives. START uses those with which its page was drawn, even if that is hours ago.
+LIFETIME = 24 * 3600
 TIMEOUT = 5.0
 SET_ONE = (
     "set CLOUDFLARE_TURN_KEY_ID and CLOUDFLARE_TURN_KEY_API_TOKEN, "
