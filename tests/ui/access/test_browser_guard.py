@@ -7,7 +7,7 @@ from starlette.routing import Router, WebSocketRoute
 from starlette.websockets import WebSocket
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from vibecheck.ui.access.browser_guard import BrowserGuard
+from vibecheck.ui.access.browser_guard import VISITOR_COOKIE, BrowserGuard, identify
 from vibecheck.ui.access.messages import AT_ONCE
 
 CLEAR = BackMsg(clear_cache=True).SerializeToString()
@@ -39,6 +39,22 @@ def taken(path: str, *sent: bytes) -> list[bytes]:
     scope = {"type": "websocket", "path": path, "scheme": "ws", "headers": [], "client": ("127.0.0.1", 1)}
     asyncio.run(app(scope, receive, send))
     return received
+
+
+@pytest.mark.parametrize(
+    ("sent", "renewed"),
+    [
+        ("vibecheck_keep=nothing", ["vibecheck_keep=nothing; Path=/; Max-Age=31536000; SameSite=Lax"]),
+        ("vibecheck_keep=no thing; x=1", []),
+        ("x=1", []),
+    ],
+)
+def test_choice_of_what_is_kept_is_renewed_by_each_page_since_safari_forgets_what_scripts_store(
+    sent, renewed
+):
+    scope = {"type": "http", "scheme": "http", "headers": [(b"cookie", sent.encode())]}
+    set_cookies = identify(scope).set_cookies
+    assert [each for each in set_cookies if not each.startswith(VISITOR_COOKIE)] == renewed
 
 
 def test_a_connection_that_sends_too_many_messages_is_closed():

@@ -3,7 +3,8 @@ from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
 from tests.ui.conftest import ROOT
-from vibecheck.ui.home.consent import CHOICES, COOKIE, parse
+from vibecheck.ui.access.browser_guard import KEEP_COOKIE as COOKIE
+from vibecheck.ui.home.consent import CHOICES, parse
 from vibecheck.ui.shared import app
 
 

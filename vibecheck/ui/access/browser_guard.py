@@ -31,6 +31,9 @@ from vibecheck.ui.access.upload_quota import Upload, quota
 log = logging.getLogger(__name__)
 
 VISITOR_COOKIE = "vibecheck_visitor"
+# What the visitor lets the app keep: written by a script of Home, and renewed here, since Safari forgets what
+# scripts write after seven days.
+KEEP_COOKIE = "vibecheck_keep"
 # Passed to the pages: the browser sent no visitor cookie, for example because the host drops cookies.
 NO_COOKIE = "x-vibecheck-no-cookie"
 YEAR = 365 * 24 * 3600  # s
@@ -184,9 +187,11 @@ def identify(scope: Scope) -> Client:
     has_pass = access_link.valid(shown_pass)
     headers = []
     if visitor != shown:
-        headers.append(_cookie(scope, VISITOR_COOKIE, visitor, f"Max-Age={YEAR}; SameSite=Lax"))
+        headers.append(_cookie(scope, VISITOR_COOKIE, visitor, f"HttpOnly; Max-Age={YEAR}; SameSite=Lax"))
     if shown_pass is not None and not has_pass:
-        headers.append(_cookie(scope, access_link.cookie_name(), "", "Max-Age=0; SameSite=Strict"))
+        headers.append(_cookie(scope, access_link.cookie_name(), "", "HttpOnly; Max-Age=0; SameSite=Strict"))
+    if (keep := cookies.get(KEEP_COOKIE, "")).isalpha() and keep.isascii():
+        headers.append(_cookie(scope, KEEP_COOKIE, keep, f"Max-Age={YEAR}; SameSite=Lax"))
     return Client(Browser(visitor, has_pass), shown_pass, tuple(headers))
 
 
@@ -207,7 +212,7 @@ def trade(request: Request, client: Client) -> Response:
     if given is None:
         return _refused(request)
     answer.headers.append(
-        "Set-Cookie", _cookie(request.scope, access_link.cookie_name(), given, "SameSite=Strict")
+        "Set-Cookie", _cookie(request.scope, access_link.cookie_name(), given, "HttpOnly; SameSite=Strict")
     )
     return answer
 
@@ -228,7 +233,7 @@ def _cookie(scope: Scope, name: str, value: str, attributes: str) -> str:
     """A Set-Cookie header, restricted to HTTPS if the page was loaded by it, even through a proxy."""
     proxied = Headers(scope=scope).get("x-forwarded-proto", "")
     secure = "; Secure" if scope["scheme"] in ("https", "wss") or proxied == "https" else ""
-    return f"{name}={value}; Path=/; HttpOnly; {attributes}{secure}"
+    return f"{name}={value}; Path=/; {attributes}{secure}"
 
 
 def _for_streamlit(scope: Scope, browser: Browser) -> Scope:

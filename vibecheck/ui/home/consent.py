@@ -5,12 +5,12 @@ from typing import Literal
 import streamlit as st
 
 from vibecheck.names.counted import counted
+from vibecheck.ui.access.browser_guard import KEEP_COOKIE, YEAR
 from vibecheck.ui.shared import app, theme
+from vibecheck.ui.shared.visitor import RENEW_COOKIES
 
 Keep = Literal["numbers", "face", "nothing"]
 
-COOKIE = "vibecheck_keep"
-YEAR = 365 * 24 * 3600  # s
 CHOICES: dict[Keep, str] = {
     "numbers": "Keep nothing but numbers",
     "face": "Keep my face crop, so that the model can learn",
@@ -30,7 +30,7 @@ def parse(text: str | None) -> Keep:
 
 def choice() -> Keep:
     """What the visitor currently lets the app keep."""
-    return st.session_state.get("keep") or parse(st.context.cookies.get(COOKIE))
+    return st.session_state.get("keep") or parse(st.context.cookies.get(KEEP_COOKIE))
 
 
 def kept() -> str:
@@ -70,7 +70,8 @@ def remember() -> None:
     Only once, since the visitor may change the choice in another tab afterwards.
     """
     if "keep_changed" in st.session_state:
-        cookie = f"{COOKIE}={choice()}; Path=/; Max-Age={YEAR}; SameSite=Lax"
+        cookie = f"{KEEP_COOKIE}={choice()}; Path=/; Max-Age={YEAR}; SameSite=Lax"
         secure = "location.protocol === 'https:' ? '; Secure' : ''"
-        st.html(f"<script>document.cookie = '{cookie}' + ({secure})</script>", unsafe_allow_javascript=True)
+        stored = f"document.cookie = '{cookie}' + ({secure})"
+        st.html(f"<script>{stored}; {RENEW_COOKIES}</script>", unsafe_allow_javascript=True)
         del st.session_state.keep_changed

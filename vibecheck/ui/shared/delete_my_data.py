@@ -9,7 +9,7 @@ from vibecheck.errors import RecordsError
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.presses import remember
-from vibecheck.ui.shared.visitor import RENEW_COOKIE, replace_visitor, visitor
+from vibecheck.ui.shared.visitor import RENEW_COOKIES, replace_visitor, visitor
 
 # What a session remembers of its visitor.
 REMEMBERED = (
@@ -23,7 +23,7 @@ def delete_my_data() -> None:
         _confirm()
     if deleted := st.session_state.pop("deleted", ""):
         st.success(deleted, icon=":material/check:")
-        st.html(RENEW_COOKIE, unsafe_allow_javascript=True)
+        st.html(f"<script>{RENEW_COOKIES}</script>", unsafe_allow_javascript=True)
 
 
 def follow_deletion() -> None:

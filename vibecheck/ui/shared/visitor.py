@@ -12,8 +12,9 @@ from vibecheck.records.values import hash_of
 from vibecheck.ui.access.access_link import session_owners, visitors
 from vibecheck.ui.access.browser_guard import VISITOR_COOKIE
 
-# Loads any page, since its response sets the cookie of the new id: scripts cannot set an HttpOnly cookie.
-RENEW_COOKIE = "<script>fetch(window.location.pathname, {cache: 'no-store'})</script>"
+# Loads any page, since its response sets cookies: a script can set no HttpOnly one, such as that of a new id,
+# and in Safari none that lasts.
+RENEW_COOKIES = "fetch(window.location.pathname, {cache: 'no-store'})"
 
 
 def visitor() -> str:
