@@ -135,6 +135,7 @@ def _register(settings: Settings, trained: Trained, there: Installed) -> None:
             datetime.now(UTC),
             trained.trained_on,
             all_recorded=trained.from_records,
+            base=trained.base,
         )
         if registry.champion().version != trained.version:
             registry.challenge(trained.version)

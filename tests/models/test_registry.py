@@ -296,6 +296,25 @@ def test_training_id_without_a_prediction_counts_as_deleted_if_all_were_recorded
     assert (registry.get("d").trained_on, registry.get("d").deleted) == (2, 1)
 
 
+def test_a_model_has_learned_what_its_base_learned(store, registry):
+    gone, later, own = (a_prediction() for _ in range(3))
+    for each in (gone, later, own):
+        store.add(each, None)
+    of_file = "f" * 32
+    registry.register("d", "tuned", "/models/d", {}, NOW, [gone.id, later.id, of_file])
+    store.forget([gone.id], NOW)
+    registry.register("e", "tuned", "/models/e", {}, NOW, [own.id], all_recorded=True, base="d")
+    registry.register("f", "tuned", "/models/f", {}, NOW, [own.id], base="e")
+    assert {(registry.get(each).trained_on, registry.get(each).deleted) for each in "ef"} == {(4, 1)}
+    began = datetime.now(UTC)
+    store.forget([later.id], began)
+    assert store.marked_since(began) == {"d": 1, "e": 1, "f": 1}
+    registry.register("e", "tuned", "/models/e", {}, NOW, [own.id], all_recorded=True, base="d")
+    assert (registry.get("e").trained_on, registry.get("e").deleted) == (4, 2), (
+        "once more, as --register does"
+    )
+
+
 def test_changes_of_a_version_are_queued_for_comet_once(registry, engine):
     registry.challenge("b")
     registry.prove("b", proof())

@@ -82,8 +82,9 @@ class Registry(Queries):
         now: datetime,
         predictions: Iterable[str] = (),
         all_recorded: bool = False,
+        base: str | None = None,
     ) -> None:
-        """Adds a version, and the ids of the predictions it was trained on.
+        """Adds a version, and the ids of the predictions it was trained on, also those of its `base`.
 
         `all_recorded` says that all these predictions were in the records, so that those which are not
         there any more count as deleted. For a version that is there already, metrics and predictions are
@@ -91,7 +92,7 @@ class Registry(Queries):
         """
         with registry_rows.changing(self._engine) as connection:
             registry_rows.add(connection, version, origin, source, metrics, now)
-            registry_rows.learn(connection, version, predictions, all_recorded)
+            registry_rows.learn(connection, version, predictions, all_recorded, base)
             messages.enqueue_model(connection, version)
 
     def versions(self) -> list[Version]:

@@ -11,7 +11,7 @@ from vibecheck.models import registry_rows
 from vibecheck.models.version import CHALLENGER, CHAMPION, PREVIOUS
 from vibecheck.names.version_name import VersionName
 from vibecheck.records import learned_calibration
-from vibecheck.records.db.tables import promotions, registered_models, trained_on
+from vibecheck.records.db.tables import promotions, registered_models
 from vibecheck.records.db.transactions import database_now
 from vibecheck.records.labels import learned_from
 from vibecheck.records.learned_calibration import LearnedCalibration
@@ -55,8 +55,7 @@ def read(connection: Connection, version: str) -> VersionRecord | None:
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
         return None
-    ids = select(trained_on.c.prediction_id, trained_on.c.deleted_at).where(trained_on.c.version == version)
-    learned = sorted(map(tuple, connection.execute(ids)), key=lambda pair: pair[0])
+    learned = sorted(learned_from.ids(connection, version).items())
     return VersionRecord(
         **row,
         trained_on=tuple(prediction_id for prediction_id, _ in learned),

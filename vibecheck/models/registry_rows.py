@@ -10,7 +10,9 @@ from sqlalchemy import Connection, Engine, Select, delete, exists, func, insert,
 
 from vibecheck.errors import ModelError
 from vibecheck.models.version import CHALLENGER, CHAMPION, DISCARDED, PREVIOUS, Version
+from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.tables import model_aliases, promotions, registered_models, trained_on
+from vibecheck.records.db.tables import predictions as predictions_table
 from vibecheck.records.db.transactions import insert_if_new, writing
 from vibecheck.records.labels import learned_from
 from vibecheck.records.outbox import messages
@@ -84,14 +86,23 @@ def add(
 
 
 def learn(
-    connection: Connection, version: str, predictions: Iterable[str], all_recorded: bool = False
+    connection: Connection,
+    version: str,
+    predictions: Iterable[str],
+    all_recorded: bool = False,
+    base: str | None = None,
 ) -> None:
-    """Adds ids of predictions that a version was trained on (see `Registry.register`)."""
-    ids = select(trained_on.c.prediction_id).where(trained_on.c.version == version)
-    if new := sorted(set(predictions) - set(connection.execute(ids).scalars())):
-        rows = [{"version": version, "prediction_id": prediction_id} for prediction_id in new]
+    """Adds ids of predictions that a version, or its base, was trained on (see `Registry.register`)."""
+    known = learned_from.ids(connection, version)
+    own = set(predictions) - known.keys()
+    inherited = learned_from.ids(connection, base) if base else {}
+    if new := sorted((own | inherited.keys()) - known.keys()):
+        rows = [
+            {"version": version, "prediction_id": each, "deleted_at": inherited.get(each)} for each in new
+        ]
         connection.execute(insert(trained_on), rows)
-        learned_from.mark_gone(connection, version, new if all_recorded else ())
+        here = found_in(connection, predictions_table.c.id, inherited)
+        learned_from.mark_gone(connection, version, sorted(here | (own if all_recorded else set())))
 
 
 def promoted(connection: Connection, promotion: Promotion) -> Promotion:

@@ -78,6 +78,14 @@ def test_visitors_trained_on_judge_no_comparison_with_that_model(store, registry
     other = seen(store, visitor="other")
     registry.register(SECOND, "a test", "/nowhere", {}, NOON, [learned])
     assert judging(store) == [other]
+
+
+def test_visitors_that_the_base_was_trained_on_do_not_judge_either(store, registry):
+    learned = seen(store, visitor="taught", picture_kept=True)
+    own, other = seen(store, visitor="own", picture_kept=True), seen(store, visitor="other")
+    registry.register("base", "a test", "/nowhere", {}, NOON, [learned])
+    registry.register(SECOND, "a test", "/nowhere", {}, NOON, [own], base="base")
+    assert judging(store) == [other]
     registry.register("third", "a test", "/nowhere", {}, NOON, [other])
     assert judging(store) == [other], "what a third model learned from judges these two"
 

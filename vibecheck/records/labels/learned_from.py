@@ -15,6 +15,12 @@ from vibecheck.records.db.transactions import database_now
 from vibecheck.records.outbox.messages import enqueue_model
 
 
+def ids(connection: Connection, version: str) -> dict[str, datetime | None]:
+    """The predictions that a version was trained on, and when they were deleted."""
+    query = select(trained_on.c.prediction_id, trained_on.c.deleted_at).where(trained_on.c.version == version)
+    return {row.prediction_id: row.deleted_at for row in connection.execute(query)}
+
+
 def mark(connection: Connection, prediction_ids: Sequence[str], now: datetime) -> None:
     """Marks the models that learned from these predictions, which are deleted in this transaction."""
     theirs = trained_on.c.prediction_id.in_(prediction_ids), trained_on.c.deleted_at.is_(None)
