@@ -47,8 +47,6 @@ def start_page(title: str) -> None:
     except VibeCheckError as error:
         st.error(error_text(error), icon="⚠️")
         st.stop()
-    # Filled at the end: a page that this session may not open reads no records, not even for this.
-    st.session_state.banner = st.empty()
     with st.sidebar:
         model_status.line(live_model())
         gate.greet()
@@ -57,8 +55,10 @@ def start_page(title: str) -> None:
 
 def end_page(loaded: str = "app") -> None:
     """The last call of every page. `loaded` names the packages that it imports and others do not."""
+    # Drawn at the end: a page that this session may not open reads no records, not even for this. The style
+    # sheet puts it at the top: each run of the page would empty a placeholder there, and the page would jump.
     if synthetic():
-        with st.session_state.banner.container(key="synthetic"):
+        with st.container(key="synthetic"):
             st.info(
                 "**Synthetic history:** these records were generated. Your own vibe checks are shown, but "
                 "not recorded.",
