@@ -80,6 +80,8 @@ def test_import_of_a_folder_of_moods_succeeds(labelled, astronaut):
 def test_missing_label_file_is_reported(labelled):
     run = vibecheck("import", "missing.csv", cwd=labelled)
     assert run.returncode == 1 and "no file missing.csv" in run.stderr and "Traceback" not in run.stderr
+    run = vibecheck("import", "labels.csv", "--pictures", "nowhere", cwd=labelled)
+    assert run.returncode == 2 and "'nowhere' does not exist" in run.stderr
 
 
 @pytest.mark.slow

@@ -85,6 +85,8 @@ def import_labels(
         Path | None,
         typer.Option(
             help="Folder that contains the pictures; paths are relative to it.",
+            exists=True,
+            file_okay=False,
             show_default="that of the CSV file",
         ),
     ] = None,
