@@ -226,6 +226,11 @@ def test_broken_settings_file_is_reported_without_its_content(path, text):
             "VIBECHECK_TRAINER is not a setting. Did you mean VIBECHECK_TRAINERS?",
         ),
         (
+            DOTENV,
+            'VIBECHECK_THREADS=2\nVIBECHECK_RETENTION_DAYS="7\n',
+            "Line 2 of .env is ignored: write it as NAME=value.",
+        ),
+        (
             PROJECT,
             'spotify_client_id = "x"',
             "spotify_client_id is not a setting. Did you mean SPOTIPY_CLIENT_ID?",

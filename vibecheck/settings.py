@@ -24,7 +24,7 @@ from pydantic_settings import (
 from vibecheck.access.passes import check_token
 from vibecheck.access.roles import guest_list
 from vibecheck.errors import SettingsError
-from vibecheck.settings_files import DOTENV, read_dotenv, read_secrets, scalars
+from vibecheck.settings_files import DOTENV, broken_lines, read_dotenv, read_secrets, scalars
 from vibecheck.vision.model_source import Source, parse_source
 
 # Set for child processes that get their settings by the environment: they read neither .env nor secrets.
@@ -47,7 +47,8 @@ def without_effect() -> list[str]:
 
     Raises SettingsError if a file cannot be read.
     """
-    ours, secrets, found = setting_names(), read_secrets(), []
+    ours, secrets = setting_names(), read_secrets()
+    found = [f"Line {line} of {DOTENV} is ignored: write it as NAME=value." for line in broken_lines()]
     for name in sorted({*os.environ, *read_dotenv(), *secrets} - {ENVIRONMENT_ONLY}):
         near = difflib.get_close_matches(name.upper(), ours, 1, 0.88)
         if name.upper() not in ours and (near or re.match("VIBECHECK_(?!TEST_)", name, re.I)):

@@ -1,11 +1,14 @@
 """Reads the files that settings may be in: .env, and Streamlit's secrets."""
 
+import logging
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
+from dotenv.parser import parse_stream
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from vibecheck.errors import SettingsError
@@ -13,6 +16,8 @@ from vibecheck.errors import SettingsError
 # Later files win, as in Streamlit.
 SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
 DOTENV = ".env"
+# Its parser warns of broken lines at each reading, without the file's name: `broken_lines` finds them.
+logging.getLogger("dotenv").setLevel(logging.ERROR)
 
 
 def read_secrets() -> dict[str, object]:
@@ -32,6 +37,14 @@ def read_dotenv() -> dict[str, object]:
     with _readable(DOTENV):
         source = DotEnvSettingsSource(BaseSettings, DOTENV, case_sensitive=True, env_ignore_empty=True)
         return dict(source.env_vars)
+
+
+def broken_lines() -> list[int]:
+    """The numbers of the lines of .env that cannot be parsed. Raises SettingsError if it cannot be read."""
+    with _readable(DOTENV):
+        path = Path(DOTENV)
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return [each.original.line for each in parse_stream(StringIO(text)) if each.error]
 
 
 def scalars(entries: Mapping[str, object]) -> dict[str, str]:

@@ -556,6 +556,8 @@ def test_help_names_every_command(tmp_path):
     names = {command.name or command.callback.__name__ for command in app.registered_commands}
     names |= {group.name for group in app.registered_groups}
     assert {"predict", "models"} <= names <= set(run.stdout.split())
+    first = [word for word in run.stdout.split() if word in ("predict", "doctor", "purge")]
+    assert first == ["predict", "doctor", "purge"], "what is used most often comes first"
 
 
 def test_predict_keeps_the_order_of_many_pictures(tmp_path):

@@ -7,7 +7,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -46,7 +46,6 @@ def vibecheck(
     """Read the expression on a face, find music for it, and learn from corrections."""
 
 
-@app.command()
 def doctor() -> None:
     """Check whether each part works, and say how to fix what does not.
 
@@ -65,11 +64,6 @@ def doctor() -> None:
     raise typer.Exit(0 if well else 1)
 
 
-app.command("compile")(compile_model)
-app.add_typer(models.app, name="models")
-
-
-@app.command()
 def forget(
     prediction_ids: Annotated[
         list[str], typer.Argument(help="Ids of vibe checks, 32 hexadecimal digits each.", show_default=False)
@@ -92,7 +86,6 @@ def forget(
     raise typer.Exit(0 if forgotten.issuperset(prediction_ids) else 1)
 
 
-@app.command()
 def purge(
     older_than: Annotated[
         int | None,
@@ -121,9 +114,24 @@ def _tell_marked(marked: Mapping[str, int]) -> None:
         typer.echo(f"{version} was trained on {count} of them, and is marked.")
 
 
-app.command("import")(import_labels)
-for command in (predict, demo, stats, report, comet.send, comet.restore, comet.export):
-    app.command()(command)
+# In the order in which help lists them.
+COMMANDS: dict[str, Callable[..., None]] = {
+    "predict": predict,
+    "import": import_labels,
+    "demo": demo,
+    "doctor": doctor,
+    "stats": stats,
+    "report": report,
+    "compile": compile_model,
+    "forget": forget,
+    "purge": purge,
+    "send": comet.send,
+    "restore": comet.restore,
+    "export": comet.export,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+app.add_typer(models.app, name="models")
 
 
 def run(commands: typer.Typer) -> None:
