@@ -6,12 +6,14 @@ Debian's Chromium: `apt install chromium-headless-shell`. Another one is named b
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from benchmarks.harness.running import CHROMIUM, ROOT, RunningApp
 from tests.conftest import missing
@@ -32,6 +34,7 @@ FLAGS = [
 SPOTIFY_STUB = "<body style='background:#282828;color:#fff;font:16px sans-serif'>Spotify</body>"
 # What a page needs at most to show something, on two busy cores.
 PATIENCE = 60
+CONTEXTS = pytest.StashKey[list[BrowserContext]]()
 expect.set_options(timeout=PATIENCE * 1000)
 
 
@@ -87,14 +90,28 @@ def launch(playwright: Playwright) -> Iterator[Callable[..., Browser]]:
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Report with a failure what each open page showed, as a screen reader would read it."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for context in item.stash.get(CONTEXTS, ()):
+            for page in context.pages:
+                with suppress(PlaywrightError):  # it may be what failed
+                    report.sections.append((page.url, page.locator("body").aria_snapshot(timeout=5000)))
+    return report
+
+
 @pytest.fixture
-def open_browser(launch: Callable[..., Browser]) -> Iterator[Callable[..., BrowserContext]]:
+def open_browser(
+    launch: Callable[..., Browser], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., BrowserContext]]:
     """Opens browsers whose webcam plays a file (or Chromium's own test picture); closes them after the test.
 
     Each is a context of its own, without the cookies and storage of others. Left open, their video would take
     the cores from the tests that follow.
     """
-    contexts = []
+    contexts = request.node.stash[CONTEXTS] = []
 
     def open_one(webcam: Path | None = None, flags: Sequence[str] = (), **options) -> BrowserContext:
         extra = [f"--use-file-for-fake-video-capture={webcam}"] if webcam else []
