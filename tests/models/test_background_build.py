@@ -45,8 +45,7 @@ def test_failed_build_reports_the_message_of_its_process(hub, settings):
 def test_build_runs_at_low_priority_and_reports_its_progress(hub, settings):
     hub.pause = 0.2
     build = BackgroundBuild(settings, REPO)
-    wait_for(lambda: build.state.share > 0.1, "some of the bytes")
-    state = build.state
+    state = wait_for(lambda: state if (state := build.state).share > 0.1 else None, "some of the bytes")
     assert state.step == "fetching" and state.running and 0 < state.share < 1
     assert state.total > 7_000_000
     assert psutil.Process(build._process.pid).nice() == min(19, psutil.Process().nice() + 10)

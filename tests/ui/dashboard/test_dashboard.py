@@ -18,6 +18,7 @@ from tests.records.rows import add_labelled, engine_of
 from tests.ui.conftest import forget
 from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
+from vibecheck.errors import RecordsError
 from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry
 from vibecheck.records import learned_calibration
@@ -25,6 +26,7 @@ from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.keep_question import count
 from vibecheck.records.learned_calibration import LearnedCalibration
+from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback
 from vibecheck.settings import Settings
@@ -204,6 +206,17 @@ def test_prediction_in_the_address_shows_its_labels_and_quality(store):
     (prediction_id,) = answered(store, 1, "sad")
     words = said(page(prediction_id=prediction_id))
     assert "Sad · audit" in words and "None yet." in words and "Light 120" in words
+
+
+def test_trace_shows_what_is_recorded_while_the_picture_storage_fails(store, monkeypatch):
+    def unavailable(*_):
+        raise RecordsError("A picture could not be read.")
+
+    prediction = a_prediction(made_at=NOW, picture_kept=True)
+    store.add(prediction, face())
+    monkeypatch.setattr(Pictures, "get", unavailable)
+    test = page(prediction_id=prediction.id)
+    assert test.warning[0].value == "A picture could not be read." and "Light 120" in said(test)
 
 
 def test_overconfidence_and_the_learned_correction_are_described(store):

@@ -40,7 +40,6 @@ def _dialog(prediction_id: str) -> None:
         prediction = store.get(prediction_id)
         labels, plays = store.feedback_of(prediction_id), store.plays_of(prediction_id)
         readings = store.readings.of(prediction_id)
-        picture = store.picture(prediction_id)
         learned = app.registry().learned_from(prediction_id)
         calibrations = store.statistics.calibrations(prediction.model_version)
         address = experiment_link(store, app.settings(), prediction)
@@ -50,11 +49,7 @@ def _dialog(prediction_id: str) -> None:
     st.html(f'<code class="vcd-id">{prediction_id}</code>')
     seen, known = st.columns([1, 1.2], gap="medium")
     with seen:
-        if picture is None:
-            gone = "is not in the picture storage" if prediction.picture_kept else "was not kept"
-            theme.quiet(f"Its picture {gone}.")
-        else:
-            face_pictures.large(face_pictures.as_data(picture), "The face that was read")
+        _face(prediction)
         _quality(prediction)
         theme.quiet(_calibration(prediction, calibrations))
         _listed("Labels", [_label(each) for each in labels])
@@ -68,6 +63,19 @@ def _dialog(prediction_id: str) -> None:
             _listed("What each model read in this crop", [_reading(each) for each in readings])
     if address:
         st.link_button("Open in Comet", address, icon=":material/open_in_new:")
+
+
+def _face(prediction: Prediction) -> None:
+    try:
+        picture = app.store().picture(prediction.id)
+    except RecordsError as error:  # the picture storage may fail alone
+        st.warning(str(error), icon="🔎")
+        return
+    if picture is None:
+        gone = "is not in the picture storage" if prediction.picture_kept else "was not kept"
+        theme.quiet(f"Its picture {gone}.")
+    else:
+        face_pictures.large(face_pictures.as_data(picture), "The face that was read")
 
 
 def _quality(prediction: Prediction) -> None:
