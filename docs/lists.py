@@ -1,6 +1,6 @@
 """python -m docs.lists: generates the tables of settings and architectures, and the list of pages.
 
-Sources are `vibecheck/settings.py`, the models that the tests build, and the first lines of each page. Tests
+Sources are `vibecheck/settings`, the models that the tests build, and the first lines of each page. Tests
 check that the tables are current.
 """
 

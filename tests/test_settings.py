@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from vibecheck.errors import SettingsError, VibeCheckError
 from vibecheck.settings import Settings, environment_name, without_effect
-from vibecheck.settings_files import SECRETS_FILES
+from vibecheck.settings.files import SECRETS_FILES
 
 SECRET_FIELDS = [
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)

@@ -256,7 +256,7 @@ def test_doctor_reports_how_people_get_access(tmp_path):
     def said(auth: str = "", **settings) -> str:
         (tmp_path / "secrets.toml").write_text(auth)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("vibecheck.settings_files.SECRETS_FILES", (str(tmp_path / "secrets.toml"),))
+            patch.setattr("vibecheck.settings.files.SECRETS_FILES", (str(tmp_path / "secrets.toml"),))
             try:
                 return _access(Settings(_env_file=None, **settings))
             except SettingsError as error:

@@ -57,7 +57,7 @@ def set_up(tmp_path, monkeypatch, request_of_browser) -> Iterator[Callable[..., 
     for name in [*os.environ]:
         if name.upper() in names or name.upper().startswith("VIBECHECK_"):
             monkeypatch.delenv(name)
-    monkeypatch.setattr("vibecheck.settings_files.SECRETS_FILES", ())
+    monkeypatch.setattr("vibecheck.settings.files.SECRETS_FILES", ())
     monkeypatch.chdir(tmp_path)  # there is no .env
     make_tables(tmp_path / "data" / "vibecheck.db")
     options = {}

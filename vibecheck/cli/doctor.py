@@ -13,7 +13,7 @@ from vibecheck.music.recommender import Music
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings, without_effect
-from vibecheck.settings_files import read_secrets
+from vibecheck.settings.files import read_secrets
 from vibecheck.video.ice import find_relay
 from vibecheck.vision.classifier import EMBEDDED, Classifier, label_mapping
 from vibecheck.vision.detector import WEIGHTS, FaceDetector

@@ -200,7 +200,7 @@ def test_secrets_that_can_no_longer_be_read_are_named_instead_of_a_link_that_nob
     """Streamlit reads the file again when it is edited."""
     set_up(**LISTS)
     (tmp_path / "secrets.toml").write_text("[auth")
-    monkeypatch.setattr("vibecheck.settings_files.SECRETS_FILES", (str(tmp_path / "secrets.toml"),))
+    monkeypatch.setattr("vibecheck.settings.files.SECRETS_FILES", (str(tmp_path / "secrets.toml"),))
     monkeypatch.setattr(Secrets, "load_if_toml_exists", lambda self: False)
     with pytest.raises(SettingsError, match=r"secrets\.toml"):
         access_link.providers()

@@ -10,7 +10,7 @@ from vibecheck.access.browsers import SessionOwners, Visitors
 from vibecheck.access.passes import Passes, WrongTries
 from vibecheck.access.roles import Provider
 from vibecheck.errors import SettingsError
-from vibecheck.settings_files import read_secrets
+from vibecheck.settings.files import read_secrets
 from vibecheck.ui.shared.configuration import base_path, settings
 from vibecheck.ui.shared.process_state import ProcessValue
 

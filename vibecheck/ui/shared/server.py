@@ -26,7 +26,7 @@ from streamlit.runtime.secrets import Secrets
 
 from vibecheck.errors import SettingsError
 from vibecheck.settings import without_effect
-from vibecheck.settings_files import read_dotenv
+from vibecheck.settings.files import read_dotenv
 from vibecheck.ui.access import access_link, upload_file
 from vibecheck.ui.access.browser_guard import BrowserGuard
 from vibecheck.ui.access.security_headers import SecurityHeaders

@@ -24,7 +24,7 @@ from pydantic_settings import (
 from vibecheck.access.passes import check_token
 from vibecheck.access.roles import guest_list
 from vibecheck.errors import SettingsError
-from vibecheck.settings_files import DOTENV, broken_lines, read_dotenv, read_secrets, scalars
+from vibecheck.settings.files import DOTENV, broken_lines, read_dotenv, read_secrets, scalars
 from vibecheck.vision.model_source import Source, parse_source
 
 # Set for child processes that get their settings by the environment: they read neither .env nor secrets.
