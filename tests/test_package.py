@@ -91,6 +91,13 @@ def test_five_lines_of_python_read_a_face(installed, astronaut, tmp_path):
     assert where.startswith(str(installed)), "the checkout was imported, not what is installed"
 
 
+def test_what_the_docstring_shows_works(astronaut, tmp_path):
+    Image.fromarray(astronaut).save(tmp_path / "face.jpg")
+    shown = [line[4:] for line in vibecheck.__doc__.splitlines() if line.startswith("    ")]
+    mood, playlist, count = run("\n".join(shown), tmp_path, PYTHONPATH=str(ROOT)).splitlines()
+    assert mood.startswith("happy") and playlist.startswith("https://open.spotify.com/") and count == "0"
+
+
 def test_reading_a_face_leaves_no_telemetry_in_the_home_folder(astronaut, tmp_path):
     Image.fromarray(astronaut).save(tmp_path / "face.jpg", quality=95)
     home = tmp_path / "home"

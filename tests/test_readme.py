@@ -125,7 +125,7 @@ def test_every_documented_option_exists(line):
 
 
 @pytest.mark.parametrize("line", commands_in(README))
-def test_commands_in_the_readme_work(line, tmp_path, monkeypatch):
+def test_commands_in_the_readme_work(line, tmp_path, astronaut, monkeypatch):
     monkeypatch.setenv("VIBECHECK_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("VIBECHECK_MODEL", "embedded")
     program, *words = shlex.split(line)
@@ -136,6 +136,7 @@ def test_commands_in_the_readme_work(line, tmp_path, monkeypatch):
         return
     assert (program, words[0]) == ("python", "-m"), "what this is, nobody told this test"
     monkeypatch.chdir(tmp_path)
+    Image.fromarray(astronaut).save("face.jpg")
     done = CliRunner().invoke(APPS[words[1]], words[2:])
     assert done.exit_code == 0, done.output
 

@@ -5,6 +5,13 @@
     reading = Reader.open().read("face.jpg")
     print(reading.mood, reading.confidence, reading.probabilities)
 
+    from vibecheck import Music, Settings, Store
+
+    settings = Settings.load()
+    print(Music.open(settings).suggest(reading.mood).playlist.embed_url)
+    with Store.open(settings.records_url, settings.images_url) as store:
+        print(store.count())
+
 What is exported here is the public API; each name is imported when it is first used.
 """
 

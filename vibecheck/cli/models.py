@@ -71,7 +71,7 @@ def list_models(
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    headings = "version", "", "on this machine", "registered", "trained on", "proof", "calibration"
+    headings = "version", "", "on this machine", "registered (UTC)", "trained on", "proof", "calibration"
     table = Table(*headings, box=None, pad_edge=False)
     for row in rows:
         here = "ready" if row["here"] else "not built yet"
