@@ -83,6 +83,23 @@ def test_alert_on_records_rejected_by_comet_gives_only_their_number(tmp_path, se
     assert prediction.id not in text and "a-visitor" not in text
 
 
+def test_another_distribution_of_moods_from_another_model_is_no_drift(store, settings):
+    registry = Registry(engine_of(store))
+    registry.register(CHAMPION.version, "VibeCheck", "embedded", {}, NOW - 60 * DAY)
+    registry.begin(CHAMPION.version, "The first.", NOW - 60 * DAY)
+    made = [
+        a_prediction(
+            mood=mood, visitor=f"{mood}-{n}", made_at=NOW - (first + n % 5) * DAY, model_version=version
+        )
+        for mood, version, first in (("happy", "before", 60), ("sad", CHAMPION.version, 2))
+        for n in range(130)
+    ]
+    with writing(engine_of(store)) as connection:
+        bulk.write(connection, bulk.Records(made, [], []))
+        summaries.rebuild(connection)
+    assert "drift" not in told(store, settings)
+
+
 def test_alerts_on_drift_and_retraining_contain_no_personal_data(store, settings):
     """Hundreds of dark faces after as many bright ones, and enough corrections of them."""
     registry = Registry(engine_of(store))

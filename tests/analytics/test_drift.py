@@ -41,6 +41,14 @@ def test_confidence_that_was_recalibrated_is_no_drift():
     assert "Confidence" not in [shift.title for shift in drift(now, before, recalibrated=True).shifts]
 
 
+def test_answers_of_another_model_are_no_drift():
+    sad = (700, *(0,) * 6)
+    now, before = mix(sad, (400, 100, 200, 0)), mix(EVEN, (100, 100, 500, 0))
+    now.signals["confidence"] = now.signals["confidence"][:, ::-1]
+    assert {shift.title for shift in drift(now, before).drifting} == {"Moods shown", "Confidence", "Light"}
+    assert [shift.title for shift in drift(now, before, replaced=True).drifting] == ["Light"]
+
+
 def test_negligible_difference_is_not_drift_despite_many_predictions():
     found = drift(mix((105_000, *(100_000,) * 6)), mix((100_000,) * 7))
     moods = next(s for s in found.shifts if s.title == "Moods shown")

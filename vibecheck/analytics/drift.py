@@ -21,6 +21,8 @@ from vibecheck.records.stats.results import Mix
 NOTABLE = 0.1
 SIGNIFICANCE = 0.01
 
+MOODS = "Moods shown"
+
 # With fewer predictions in either period, drift is not computed.
 ENOUGH = 50
 
@@ -65,15 +67,20 @@ class Drift:
         return tuple(shift for shift in self.shifts if shift.drifts)
 
 
-def drift(now: Mix, before: Mix, recalibrated: bool = False) -> Drift:
-    """The shift of every signal between two periods; not of confidence where calibration changed it."""
+def drift(now: Mix, before: Mix, recalibrated: bool = False, replaced: bool = False) -> Drift:
+    """The shift of every signal between two periods.
+
+    Not of confidence if calibration changed it, and not of the model's answers if the model was `replaced`.
+    """
     if min(now.n, before.n) < ENOUGH:
         return Drift(now.n, before.n, ())
-    signals = [("Moods shown", tuple(each.title for each in EMOTIONS), now.moods, before.moods)]
+    signals = []
+    if not replaced:
+        signals.append((MOODS, tuple(each.title for each in EMOTIONS), now.moods, before.moods))
     signals += [
         (s.title, s.names, now.signals[s.column], before.signals[s.column])
         for s in SIGNALS
-        if not (recalibrated and s is CONFIDENCE)
+        if not ((recalibrated or replaced) and s is CONFIDENCE)
     ]
     p_values = holm([_p_value(here, there) for _, _, here, there in signals])
     shifts = [

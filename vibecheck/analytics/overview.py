@@ -159,6 +159,10 @@ def _drift(statistics: StatisticsQueries, scope: Scope, today: date) -> Drift:
         since = today - timedelta(days=27)
     else:
         start = since - (today - since + timedelta(days=1)) * REFERENCE
-    before = replace(scope, since=start, until=since - timedelta(days=1))
-    recalibrated = statistics.recalibrated(replace(scope, since=start))
-    return drift(statistics.mix(replace(scope, since=since)), statistics.mix(before), recalibrated)
+    before, both = replace(scope, since=start, until=since - timedelta(days=1)), replace(scope, since=start)
+    return drift(
+        statistics.mix(replace(scope, since=since)),
+        statistics.mix(before),
+        recalibrated=statistics.recalibrated(both),
+        replaced=statistics.models(both) > 1,
+    )

@@ -10,7 +10,7 @@ from vibecheck.analytics.calibration import Calibration
 from vibecheck.analytics.calibration_fit import FEWEST
 from vibecheck.analytics.confusion import Confusion
 from vibecheck.analytics.drift import ENOUGH as ENOUGH_FOR_DRIFT
-from vibecheck.analytics.drift import Drift
+from vibecheck.analytics.drift import MOODS, Drift
 from vibecheck.analytics.model_comparison import PairedComparison
 from vibecheck.analytics.overview import Overview
 from vibecheck.analytics.shares import Share
@@ -182,14 +182,17 @@ def on_drift(found: Drift) -> str:
             f"Not known yet: needs {ENOUGH_FOR_DRIFT} vibe checks now and {ENOUGH_FOR_DRIFT} before "
             f"(there are {found.now:,} and {found.before:,})."
         )
+    replaced = ""
+    if all(shift.title != MOODS for shift in found.shifts):
+        replaced = " Moods and confidence are not compared: the model changed in that time."
     if not found.drifting:
-        return "No drift: the differences are within noise or too small to matter."
+        return f"No drift: the differences are within noise or too small to matter.{replaced}"
     parts = [
         f"{shift.title.lower()} ({shift.names[shift.grown]}: {shift.before[shift.grown]:.0%} → "
         f"{shift.now[shift.grown]:.0%})"
         for shift in found.drifting
     ]
-    return f"Drift in {', '.join(parts)}."
+    return f"Drift in {', '.join(parts)}.{replaced}"
 
 
 def on_pair(found: PairedComparison) -> str:

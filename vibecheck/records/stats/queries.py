@@ -230,6 +230,13 @@ class StatisticsQueries(Queries):
         changes = self.calibrations(scope.model_version)
         return any(first <= each.from_when.date() <= last for each in changes)
 
+    def models(self, scope: Scope) -> int:
+        """How many models made the predictions of a scope."""
+        query = select(func.count(daily.c.model_version.distinct())).where(
+            *inside(daily, scope), daily.c.n > 0
+        )
+        return int(fetch(self._engine, query)[0][0])
+
     def mistakes(
         self, scope: Scope, limit: int, label: str | None = None, mood: str | None = None
     ) -> list[Example]:
