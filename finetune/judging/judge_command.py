@@ -24,7 +24,7 @@ def judge(
         typer.Option(help="Labelled pictures on which it may lose one point of accuracy."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the report. Default: in VIBECHECK_DATA.")
+        Path | None, typer.Option(file_okay=False, help="Folder for the report. Default: in VIBECHECK_DATA.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
 ) -> None:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from finetune.__main__ import app
 from finetune.judging.judge_command import compared
 from vibecheck.errors import ModelError
 from vibecheck.models.registry import Registry
@@ -53,3 +55,9 @@ def test_model_that_cannot_be_judged_is_refused_with_a_reason(settings, other):
         compared(settings, "unknown", SHIPPED, None, None, [])
     with pytest.raises(ModelError, match="is the champion itself"):
         compared(settings, SHIPPED, SHIPPED, None, None, [])
+
+
+def test_a_folder_for_the_report_that_is_a_file_is_refused_before_anything_is_read(other, tmp_path):
+    (tmp_path / "out").write_text("in the way")
+    done = CliRunner().invoke(app, ["judge", str(other), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 2 and "--out" in done.output
