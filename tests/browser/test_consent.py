@@ -16,6 +16,7 @@ from tests.browser.conftest import (
     spotify_player,
     upload,
 )
+from tests.records.rows import rows_in
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.browser
@@ -34,16 +35,9 @@ def page(app, open_browser):
     return page
 
 
-def rows(app, query: str) -> list[tuple]:
-    with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
-        result = database.execute(query).fetchall()
-    database.close()
-    return result
-
-
 def count(app) -> int:
     try:
-        return rows(app, "SELECT count(*) FROM predictions")[0][0]
+        return rows_in(app.data, "SELECT count(*) FROM predictions")[0][0]
     except sqlite3.OperationalError:  # the records are not made yet, or are being made
         return 0
 
@@ -86,13 +80,13 @@ def test_a_correction_asks_once_for_the_face_crop(app, page, astronaut):
     page.get_by_role("button", name="Keep it").click()
     expect(page.get_by_text("Your face crop is kept")).to_be_visible()
     assert marked(spotify_player(page))  # it changed with the answer, and not since
-    ((prediction, kept, label, source),) = rows(
-        app,
+    ((prediction, kept, label, source),) = rows_in(
+        app.data,
         "SELECT id, picture_kept, f.label, f.source FROM predictions JOIN feedback f ON prediction_id = id",
     )
     assert (kept, label, source) == (1, "surprise", "volunteered")
     assert [path.name for path in app.data.rglob("input_*")] == [f"input_{prediction}.jpg"]
-    assert rows(app, "SELECT kind FROM outbox") == [], "without an account nothing waits to be sent"
+    assert rows_in(app.data, "SELECT kind FROM outbox") == [], "without an account nothing waits to be sent"
 
 
 def test_declining_keeps_the_label_without_a_picture_and_is_not_asked_again(app, page, astronaut):
@@ -108,7 +102,7 @@ def test_declining_keeps_the_label_without_a_picture_and_is_not_asked_again(app,
     expect(page.get_by_role("button", name="Keep it")).to_have_count(0)
     assert len(list(app.data.rglob("input_*"))) == pictures
     query = "SELECT picture_kept, label FROM predictions ORDER BY made_at DESC LIMIT 1"
-    assert rows(app, query) == [(0, "fear")]
+    assert rows_in(app.data, query) == [(0, "fear")]
 
 
 def test_delete_my_data_deletes_only_this_visitors_data(app, open_browser, astronaut):
@@ -120,22 +114,20 @@ def test_delete_my_data_deletes_only_this_visitors_data(app, open_browser, astro
         upload(page, "astronaut.jpg", jpeg(astronaut))
         check_my_vibe(page)
         expect(spotify_player(page)).to_be_visible()
-    ((others, mine),) = [
-        tuple(each for (each,) in rows(app, "SELECT id FROM predictions ORDER BY made_at DESC LIMIT 2"))[::-1]
-    ]
+    (mine,), (others,) = rows_in(app.data, "SELECT id FROM predictions ORDER BY made_at DESC LIMIT 2")
     cookies = {each["name"]: each["value"] for each in browsers[1].cookies()}
     page.get_by_role("link", name="Corrections").click()
     page.get_by_role("button", name="Delete my data").click()
     expect(page.get_by_text("This cannot be undone")).to_be_visible()
     look(page, "delete-asked")
-    assert rows(app, f"SELECT id FROM predictions WHERE id = '{mine}'"), (
+    assert rows_in(app.data, f"SELECT id FROM predictions WHERE id = '{mine}'"), (
         "nothing happens before the second press"
     )
     page.get_by_role("button", name="Delete everything").click()
     expect(page.get_by_text("1 vibe check is deleted")).to_be_visible()
     look(page, "delete-done")
-    assert not rows(app, f"SELECT id FROM predictions WHERE id = '{mine}'")
-    assert rows(app, f"SELECT id FROM predictions WHERE id = '{others}'")
+    assert not rows_in(app.data, f"SELECT id FROM predictions WHERE id = '{mine}'")
+    assert rows_in(app.data, f"SELECT id FROM predictions WHERE id = '{others}'")
     assert not list(app.data.rglob(f"input_{mine}.jpg")) and list(app.data.rglob(f"input_{others}.jpg"))
 
     def visitor() -> str:

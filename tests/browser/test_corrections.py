@@ -1,6 +1,5 @@
 """A labeller with a keyboard, and three hundred faces."""
 
-import sqlite3
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import look, settled
 from tests.databases import open_store
+from tests.records.rows import rows_in
 from tests.ui.examples import fill
 from tests.waiting import wait_for
 from vibecheck.emotions import BY_NAME
@@ -42,14 +42,8 @@ def page(app, made, open_browser) -> Page:
 
 def labels(app) -> list[tuple]:
     """What this labeller said, oldest first."""
-    with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
-        query = (
-            "SELECT prediction_id, label, source, queue FROM feedback "
-            "WHERE given_by NOT LIKE 'beef%' ORDER BY given_at"
-        )
-        result = database.execute(query).fetchall()
-    database.close()
-    return result
+    query = "SELECT prediction_id, label, source, queue FROM feedback WHERE given_by NOT LIKE 'beef%'"
+    return rows_in(app.data, f"{query} ORDER BY given_at")
 
 
 def await_labels(app, count: int) -> list[tuple]:

@@ -1,12 +1,12 @@
 """On a synthetic history the app says so on each page, and records nothing."""
 
-import sqlite3
 from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import check_my_vibe, jpeg, look, spotify_player, upload
+from tests.records.rows import rows_in
 from vibecheck.demo.folder import build
 from vibecheck.demo.world import Plan
 
@@ -40,9 +40,7 @@ def test_synthetic_history_is_mentioned_and_nothing_is_recorded(start_app, open_
     expect(page.get_by_text("Synthetic history:")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 844})
     look(page, "demo-about-phone")
-    with sqlite3.connect(tmp_path / "made-up" / "vibecheck.db") as database:
-        assert database.execute("SELECT count(*) FROM predictions").fetchone() == (200,)
-    database.close()
+    assert rows_in(tmp_path / "made-up", "SELECT count(*) FROM predictions") == [(200,)]
 
 
 def test_all_label_buttons_are_in_the_first_viewport_on_a_phone(start_app, open_browser, tmp_path):

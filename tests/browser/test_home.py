@@ -1,7 +1,6 @@
 """Home as visitors find it: on a laptop, in a small window, on a phone, at 200%, by keyboard."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from playwright.sync_api import Page, expect
 from benchmarks.harness.session import open_session
 from tests.browser.conftest import check_my_vibe, jpeg, look, mark, marked, spotify_player, upload
 from tests.browser.test_accessibility import CHECK, problems
+from tests.records.rows import rows_in
 
 FOLDER = Path(__file__).parent
 pytestmark = pytest.mark.browser
@@ -263,13 +263,9 @@ def test_an_answer_changes_the_music_and_its_play_says_which_label_it_followed(a
     page.get_by_role("radio", name="No…").click()
     page.get_by_role("radio", name="Sad").click()
     expect(player).not_to_have_attribute("src", first)
-    with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
-        plays = database.execute(
-            "SELECT followed, category FROM plays WHERE prediction_id = "
-            "(SELECT id FROM predictions ORDER BY made_at DESC LIMIT 1) ORDER BY n"
-        ).fetchall()
-    database.close()
-    assert plays == [(None, "happy"), ("sad", "sad")], "the first one's record stays"
+    newest = "SELECT id FROM predictions ORDER BY made_at DESC LIMIT 1"
+    query = f"SELECT followed, category FROM plays WHERE prediction_id = ({newest}) ORDER BY n"
+    assert rows_in(app.data, query) == [(None, "happy"), ("sad", "sad")], "the first one's record stays"
 
 
 def test_a_mood_that_is_picked_plays_its_music_and_is_not_recorded(app, open_home):

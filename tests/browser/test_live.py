@@ -4,7 +4,6 @@ import io
 import os
 import re
 import signal
-import sqlite3
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from benchmarks.harness.running import RunningApp
 from benchmarks.harness.visitors import moving_head, portrait
 from tests.browser.conftest import look, mark, marked, settled, spotify_player
 from tests.conftest import SHARED, missing
+from tests.records.rows import rows_in
 from vibecheck.emotions import EMOTIONS
 from vibecheck.records.db.tables import PROBABILITIES
 
@@ -180,13 +180,9 @@ def test_live_video_leads_to_a_vibe_check_and_an_answer(app, page):
     expect(page.get_by_text("A picture or a short video with a face")).to_be_visible()
     assert marked(player)
 
-    database = sqlite3.connect(app.data / "vibecheck.db")
-    ((prediction, source, answered),) = database.execute("SELECT id, source, mood FROM predictions")
+    ((prediction, source, answered),) = rows_in(app.data, "SELECT id, source, mood FROM predictions")
     assert source == "live"
-    assert database.execute("SELECT prediction_id, label FROM feedback").fetchall() == [
-        (prediction, answered)
-    ]
-    database.close()
+    assert rows_in(app.data, "SELECT prediction_id, label FROM feedback") == [(prediction, answered)]
 
     maps = Path(f"/proc/{app.pid}/maps").read_text()
     assert "onnxruntime" in maps
@@ -469,10 +465,8 @@ def test_what_is_shown_at_one_moment_never_contradicts_itself(start_app, open_br
     assert not recorded or len({each["headline"] for each in samples}) > 3
 
     # What was shown at the press is what is shown until the result, as the result, and what is recorded.
-    database = sqlite3.connect(app.data / "vibecheck.db")
     columns = ", ".join(("mood", *PROBABILITIES))
-    rows = database.execute(f"SELECT {columns} FROM predictions ORDER BY made_at").fetchall()
-    database.close()
+    rows = rows_in(app.data, f"SELECT {columns} FROM predictions ORDER BY made_at")
     assert len(presses) == len(rows) == PRESSES
     titles = {emotion.title: emotion.name for emotion in EMOTIONS}
     for number, press, result, (recorded_mood, *probabilities) in zip(

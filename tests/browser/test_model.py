@@ -1,7 +1,6 @@
 """The model that runs, and the next one while it is downloaded and built."""
 
 import re
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from playwright.sync_api import expect
 from benchmarks.inference import make_models
 from tests.browser.conftest import check_my_vibe, look
 from tests.browser.test_live import FRAMES, MOODS, as_webcam, mood, start
+from tests.records.rows import rows_in
 from tests.standins import models
 from tests.standins.hub import REPO, serving_hub
 from vibecheck.models.registry import Registry
@@ -81,9 +81,7 @@ def test_a_new_champion_runs_within_seconds_while_the_video_goes_on(start_app, o
     frame.wait_for_function(f"{FRAMES} > {before + 15}")
     check_my_vibe(page)
     expect(page.locator(".vc-mood.result .name")).to_be_visible()  # clear or hard to tell
-    database = sqlite3.connect(app.data / "vibecheck.db")
-    assert database.execute("SELECT model_version FROM predictions").fetchall() == [("second",)]
-    database.close()
+    assert rows_in(app.data, "SELECT model_version FROM predictions") == [("second",)]
     page.get_by_role("link", name="About").click()
     expect(page.get_by_text("On this machine it runs as fp32")).to_be_attached()
     look(page, "model-about")

@@ -1,7 +1,6 @@
 """A visitor with a photo: mood, playlist, "was this right?"."""
 
 import re
-import sqlite3
 
 import numpy as np
 import pytest
@@ -20,6 +19,7 @@ from tests.browser.conftest import (
     spotify_player,
     upload,
 )
+from tests.records.rows import rows_in
 from vibecheck.music.catalogue import read_catalogue
 
 pytestmark = pytest.mark.browser
@@ -36,13 +36,6 @@ def page(app, open_browser):
     page.goto(app.url)
     expect(page.get_by_role("heading", name="What's your vibe?")).to_be_visible()
     return page
-
-
-def rows(app, query: str) -> list[tuple]:
-    with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
-        result = database.execute(query).fetchall()
-    database.close()
-    return result
 
 
 @pytest.mark.quick
@@ -83,11 +76,11 @@ def test_photo_leads_to_a_mood_a_playlist_and_an_answer(app, page, astronaut):
     expect(spotify_player(page)).not_to_have_attribute("src", before)
     look(page, "photo-answered")
 
-    ((prediction, mood, kept),) = rows(app, "SELECT id, mood, picture_kept FROM predictions")
+    ((prediction, mood, kept),) = rows_in(app.data, "SELECT id, mood, picture_kept FROM predictions")
     assert (mood, kept) == ("happy", 0)
-    answers = rows(app, "SELECT prediction_id, n, label FROM feedback ORDER BY n")
+    answers = rows_in(app.data, "SELECT prediction_id, n, label FROM feedback ORDER BY n")
     assert answers == [(prediction, 1, "happy"), (prediction, 2, "surprise")]
-    assert {row[0] for row in rows(app, "SELECT prediction_id FROM plays")} == {prediction}
+    assert {row[0] for row in rows_in(app.data, "SELECT prediction_id FROM plays")} == {prediction}
     assert not list(app.data.rglob("input_*"))
 
 
@@ -112,7 +105,7 @@ def test_the_picture_is_kept_only_after_a_yes(app, page, astronaut):
     check_my_vibe(page)
     expect(spotify_player(page)).to_be_visible()
     (path,) = app.data.rglob("input_*.jpg")
-    ((prediction,),) = rows(app, "SELECT id FROM predictions WHERE picture_kept")
+    ((prediction,),) = rows_in(app.data, "SELECT id FROM predictions WHERE picture_kept")
     assert path.name == f"input_{prediction}.jpg"
     with Image.open(path) as kept:
         assert max(kept.size) <= 320
@@ -160,7 +153,7 @@ def test_a_browser_is_the_same_visitor_after_a_reload(app, page, astronaut):
     upload(page, "two.jpg", jpeg(astronaut))
     check_my_vibe(page)
     expect(page.get_by_alt_text("Your face at that moment")).to_be_visible()  # not the one before
-    last = rows(app, "SELECT visitor FROM predictions ORDER BY made_at DESC LIMIT 2")
+    last = rows_in(app.data, "SELECT visitor FROM predictions ORDER BY made_at DESC LIMIT 2")
     assert last[0] == last[1]
     cookie = next(c for c in page.context.cookies() if c["name"] == "vibecheck_visitor")
     assert cookie["value"] not in last[0], "the records know the visitor only by a hash"

@@ -1,6 +1,5 @@
 """A video file on Home: one vibe check of its prevailing mood, its timeline, and a picture to share."""
 
-import sqlite3
 from io import BytesIO
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import check_my_vibe, look, mark, marked, settled, spotify_player, upload
 from tests.browser.test_accessibility import problems
+from tests.records.rows import rows_in
 from tests.video.test_clip import NOBODY, face, video
 from vibecheck.ui.home.share_picture import SIZE
 
@@ -39,12 +39,8 @@ def test_a_clip_shows_its_timeline_its_mood_and_a_picture_to_share(
     settled(page)
     look(page, f"clip-{size[0]}")
     assert problems(page, phone=bool(phone)) == []
-    with sqlite3.connect(f"file:{app.data / 'vibecheck.db'}?mode=ro", uri=True) as database:
-        newest = database.execute(
-            "SELECT source, mood, picture_kept FROM predictions ORDER BY made_at DESC LIMIT 1"
-        ).fetchone()
-    database.close()
-    assert newest == ("video", "happy", 0)
+    query = "SELECT source, mood, picture_kept FROM predictions ORDER BY made_at DESC LIMIT 1"
+    assert rows_in(app.data, query) == [("video", "happy", 0)]
 
     page.get_by_role("button", name="Share").click()
     expect(page.get_by_text("With my face")).to_be_visible()

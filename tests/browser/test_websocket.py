@@ -1,7 +1,6 @@
 """Live video in a browser that may not use UDP: over the page's own connection."""
 
 import re
-import sqlite3
 import time
 
 import pytest
@@ -10,6 +9,7 @@ from playwright.sync_api import expect
 from benchmarks.harness.running import NO_UDP
 from tests.browser.conftest import look
 from tests.browser.test_live import CONNECTIONS, MOODS, as_webcam, mood, opened, stop, video_frame
+from tests.records.rows import rows_in
 
 pytestmark = pytest.mark.browser
 RATES = re.compile(r"WebSocket · [1-9]\d* frames/s · [1-9]\d* readings/s")
@@ -37,6 +37,4 @@ def test_live_video_uses_the_pages_websocket_if_udp_is_blocked(start_app, open_b
             page.goto(app.url)
     stop(page)
     expect(page.get_by_role("button", name="Check my vibe")).to_have_count(0)
-    database = sqlite3.connect(app.data / "vibecheck.db")
-    assert database.execute("SELECT source FROM predictions").fetchall() == [("live",)]
-    database.close()
+    assert rows_in(app.data, "SELECT source FROM predictions") == [("live",)]

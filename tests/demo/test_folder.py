@@ -1,6 +1,5 @@
 """The folder of a synthetic history: marked, readable as any other, and never mixed with a real one."""
 
-import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 
 from tests.databases import open_store
 from tests.records.examples import a_prediction
+from tests.records.rows import rows_in
 from vibecheck.demo.folder import Made, build
 from vibecheck.demo.portraits import Portraits
 from vibecheck.demo.world import VERSIONS, Plan
@@ -37,18 +37,11 @@ def history(tmp_path) -> Path:
     return tmp_path / "history"
 
 
-def rows(folder: Path, query: str) -> list[tuple]:
-    with sqlite3.connect(f"file:{folder / 'vibecheck.db'}?mode=ro", uri=True) as database:
-        found = database.execute(query).fetchall()
-    database.close()
-    return found
-
-
 def test_demo_folder_contains_the_planned_records_and_pictures(made):
     folder, counts = made
-    assert counts.predictions == PLAN.checks == rows(folder, "SELECT count(*) FROM predictions")[0][0]
-    assert counts.feedback == rows(folder, "SELECT count(*) FROM feedback")[0][0] > 30
-    assert counts.plays == rows(folder, "SELECT count(*) FROM plays")[0][0] > PLAN.checks
+    assert counts.predictions == PLAN.checks == rows_in(folder, "SELECT count(*) FROM predictions")[0][0]
+    assert counts.feedback == rows_in(folder, "SELECT count(*) FROM feedback")[0][0] > 30
+    assert counts.plays == rows_in(folder, "SELECT count(*) FROM plays")[0][0] > PLAN.checks
     assert 10 < counts.pictures == len(list(folder.rglob("input_*.jpg"))) <= PLAN.pictures
     assert f"{PLAN.checks} predictions" in (folder / "DEMO").read_text()
     assert sorted(each.name for each in folder.parent.iterdir()) == ["history"]
@@ -60,8 +53,8 @@ def test_every_demo_record_is_marked_as_synthetic(made):
         "SELECT visitor FROM predictions UNION SELECT given_by FROM feedback UNION "
         "SELECT model_version FROM predictions UNION SELECT version FROM model_versions"
     )
-    assert all(name.startswith("demo") for (name,) in rows(folder, everybody))
-    assert rows(folder, "SELECT count(*) FROM outbox") == [(0,)]
+    assert all(name.startswith("demo") for (name,) in rows_in(folder, everybody))
+    assert rows_in(folder, "SELECT count(*) FROM outbox") == [(0,)]
     assert open_store(Settings(data=folder)).synthetic()
 
 
@@ -69,7 +62,7 @@ def test_store_reads_the_demo_folder_like_any_other(made):
     folder, _ = made
     store = open_store(Settings(data=folder))
     assert [each.version for each in store.model_versions()] == list(VERSIONS)
-    ids = [each for (each,) in rows(folder, "SELECT id FROM predictions ORDER BY id")]
+    ids = [each for (each,) in rows_in(folder, "SELECT id FROM predictions ORDER BY id")]
     sources = set()
     for prediction_id in ids:
         prediction = store.get(prediction_id)
@@ -92,11 +85,11 @@ def test_demo_pictures_show_faces_and_dark_ones_are_dark(made, detector):
     folder, _ = made
     store = open_store(Settings(data=folder))
     bright = [
-        each for (each,) in rows(folder, "SELECT id FROM predictions WHERE picture_kept AND light > 90")
+        each for (each,) in rows_in(folder, "SELECT id FROM predictions WHERE picture_kept AND light > 90")
     ]
     found = [bool(detector.find(decode(store.picture(each)))) for each in bright]
     assert sum(found) > 0.8 * len(found)
-    ordered = rows(folder, "SELECT id FROM predictions WHERE picture_kept ORDER BY light")
+    ordered = rows_in(folder, "SELECT id FROM predictions WHERE picture_kept ORDER BY light")
     darkest, lightest = (decode(store.picture(each)).mean() for (each,) in (ordered[0], ordered[-1]))
     assert darkest < lightest / 2
     store.close()
@@ -107,7 +100,7 @@ def test_the_same_plan_makes_the_same_history(made, portraits, tmp_path):
     build(tmp_path / "again", PLAN, portraits)
     for table in ("predictions", "feedback", "plays", "model_versions"):
         query = f"SELECT * FROM {table} ORDER BY 1, 2"
-        assert rows(folder, query) == rows(tmp_path / "again", query)
+        assert rows_in(folder, query) == rows_in(tmp_path / "again", query)
     for path in folder.rglob("input_*.jpg"):
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(folder)).read_bytes()
 
@@ -146,7 +139,7 @@ def test_history_is_replaced_only_on_request_and_other_files_stay(history):
         build(history, PLAN, None)
     (history / "models").mkdir()
     build(history, replace(PLAN, checks=30), None, replace=True)
-    assert rows(history, "SELECT count(*) FROM predictions") == [(30,)]
+    assert rows_in(history, "SELECT count(*) FROM predictions") == [(30,)]
     assert (history / "models").is_dir()
     assert [each.name for each in history.parent.iterdir()] == ["history"]
 
@@ -157,7 +150,7 @@ def test_interrupted_replacement_keeps_the_old_history(history):
 
     with pytest.raises(KeyboardInterrupt):
         build(history, replace(PLAN, checks=30), None, replace=True, progress=interrupt)
-    assert rows(history, "SELECT count(*) FROM predictions") == [(20,)]
+    assert rows_in(history, "SELECT count(*) FROM predictions") == [(20,)]
     assert [each.name for each in history.parent.iterdir()] == ["history"]
 
 

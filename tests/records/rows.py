@@ -1,7 +1,10 @@
 """What the tests read and write in the tables behind a store's back."""
 
+import sqlite3
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Row, select
 
@@ -18,6 +21,12 @@ from vibecheck.records.values import Feedback, Prediction
 def engine_of(store: Store) -> Engine:
     """The database of a store."""
     return store._engine
+
+
+def rows_in(data: Path, query: str) -> list[tuple]:
+    """What a query finds in the SQLite file of a data folder, which an app may have open."""
+    with closing(sqlite3.connect(f"file:{data / 'vibecheck.db'}?mode=ro", uri=True)) as database:
+        return database.execute(query).fetchall()
 
 
 def add_labelled(store: Store, made: Sequence[Prediction], labels: Sequence[Feedback]) -> None:
