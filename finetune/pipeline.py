@@ -81,13 +81,13 @@ def run(settings: Settings, request: FineTuneRequest, tell: Tell) -> None:
     distributed = int(os.environ.get("WORLD_SIZE", "1")) > 1
     state = PartialState(cpu=device == "cpu", timeout=PATIENCE) if distributed else None
     if state is not None and not state.is_main_process:
-        _train([None, None, None], device, tell, state)
+        _train(None, device, tell, state)
         return
     version = _new_version(datetime.now(UTC))
     out = (request.out or settings.data / "fine-tuning" / version).absolute()
     with plan.locked(out):
         base, planned, collected = _start(settings, request, out, version, device, tell)
-        learned = _train([out, base, planned], device, tell, state)
+        learned = _train((out, base, planned), device, tell, state)
         assert learned is not None
         trained = registration.keep(out, base, learned, request)
         judging = None if trained.from_records else collected.judging
@@ -99,15 +99,18 @@ def _new_version(now: datetime) -> str:
     return f"ft-{now:%Y%m%d-%H%M%S}-{token_hex(2)}"
 
 
-def _train(known: list[Any], device: str, tell: Tell, state: Any) -> "Learned | None":
-    """Train, in every process. The first one knows the folder, the base and the plan, and gets the result."""
+def _train(
+    inputs: tuple[Path, Installed, plan.RunPlan] | None, device: str, tell: Tell, state: Any
+) -> "Learned | None":
+    """Train, in every process. Only the first one has the inputs, and gets the result."""
     from accelerate.utils import broadcast_object_list
 
     from finetune.training import challenger
 
+    shared = [inputs]
     if state is not None:
-        broadcast_object_list(known)
-    out, base, agreed = known
+        broadcast_object_list(shared)
+    out, base, agreed = shared[0]
     return challenger.train(out, base, agreed, device, tell, state)
 
 

@@ -21,6 +21,7 @@ from vibecheck.vision.manifest import Manifest
 
 # A list of fewer modules is not the body of a network.
 FEWEST_BLOCKS = 3
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class Student(nn.Module):
@@ -140,7 +141,7 @@ def freeze_first(model: nn.Module, share: float) -> None:
 
 def norms(model: nn.Module) -> list[Any]:
     """The batch-norm layers, in order."""
-    return [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    return [module for module in model.modules() if isinstance(module, BATCH_NORMS)]
 
 
 def decay_groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
