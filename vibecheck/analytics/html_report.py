@@ -103,7 +103,7 @@ def page(overview: Overview, status: ModelStatus) -> str:
     skipped = markup.again_rows(overview.plays)
     parts.append(section("Playlists skipped", "Share of playlists, by mood shown.", skipped))
     about = (
-        f"VibeCheck, {words.PERIODS[overview.period]}, as of {scope.until}{only}. Measured "
+        f"VibeCheck, {words.WHEN[overview.period]}, as of {scope.until}{only}. Measured "
         "by audits, vibe checks drawn at random to ask “Was this right?”. Days in UTC."
     )
     return markup.document("How good is it, really?", about, parts, STYLE)

@@ -18,7 +18,7 @@ from vibecheck.names.counted import counted
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.vision.calibration import NO_BIAS
 
-PERIODS = {"week": "this week", "4 weeks": "in 4 weeks", "12 weeks": "in 12 weeks", "all": "over all time"}
+WHEN = {"week": "this week", "4 weeks": "in 4 weeks", "12 weeks": "in 12 weeks", "all": "over all time"}
 BEFORE = {"week": "last week", "4 weeks": "the 4 weeks before", "12 weeks": "the 12 weeks before"}
 
 # A calibration error below this is called small.
@@ -56,7 +56,7 @@ def answers(overview: Overview) -> tuple[Answer, ...]:
 
 def on_accuracy(found: Accuracy, period: str) -> Answer:
     """The headline: how often it was right."""
-    question = f"Accuracy with users {PERIODS[period]}"
+    question = f"Accuracy with users {WHEN[period]}"
     audited = found.audited
     audits = counted(audited.n, "audit")
     if audited.visitors:

@@ -31,7 +31,8 @@ from vibecheck.settings import Settings
 
 # Concurrent downloads: enough to hide the latency, few enough not to burden Comet.
 AT_ONCE = 4
-PICTURES = 100
+# Pictures that are looked for and downloaded between two reports of the progress.
+BATCH = 100
 # A face of 320 px is about 20 KB; anything much larger is not ours.
 LARGEST_PICTURE = 2_000_000
 TRIES_AGAIN = timedelta(seconds=30)
@@ -134,7 +135,7 @@ def _restore(settings: Settings, store: Store, days_back: int | None) -> Iterato
         )
         yield at
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for some in batches(pictures, PICTURES):
+        for some in batches(pictures, BATCH):
             allowed = store.with_pictures(some)
             missing = [each for each in some if each in allowed and not store.pictures.exists(each)]
             if missing and not store.pictures.has_room():

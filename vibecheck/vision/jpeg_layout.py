@@ -13,6 +13,11 @@ MAX_SCANS = 100
 # by byte; fill bytes in a scan cost it the square of their number. A usual picture has 10 segments, one with
 # a large colour profile and depth maps some hundreds.
 MAX_SEGMENTS = 1000
+# Up to the next marker with a segment, or the end of the image. Possessive, so that the time grows with the
+# size of the file alone: backtracking over a row of 0xFF bytes takes the square of its length.
+_MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\x01\xd0-\xd8])*+\xff++(.)", re.DOTALL)
+# Segments that Pillow does not skip, but goes through byte by byte.
+_UNREAD = (0xC8, *range(0xF0, 0xFE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,6 @@ def jpeg_layout(data: bytes) -> JpegLayout:
         segments += 1
         position += max(length, 2)
     return JpegLayout(scans, blocks, segments, stray)
-
-
-# Up to the next marker with a segment, or the end of the image. Possessive, so that the time grows with the
-# size of the file alone: backtracking over a row of 0xFF bytes takes the square of its length.
-_MARKER = re.compile(rb"(?:[^\xff]++|\xff++[\x00\x01\xd0-\xd8])*+\xff++(.)", re.DOTALL)
-# Segments that Pillow does not skip, but goes through byte by byte.
-_UNREAD = (0xC8, *range(0xF0, 0xFE))
 
 
 def _blocks(frame: bytes) -> float:

@@ -12,7 +12,6 @@ FEWEST_VISITORS = 10
 # A visit ends after this long without a vibe check.
 VISIT_GAP = timedelta(minutes=30)
 
-
 # A labelled face.
 Row = TypeVar("Row", bound=JudgingLabel | LabelledPicture)
 

@@ -46,7 +46,6 @@ from vibecheck.records.values import SECOND
 KEY = tuple(column.name for column in daily.primary_key)
 COUNTERS = tuple(column.name for column in daily.columns if not column.primary_key)
 
-
 # At most this many labels per visitor and kind count in a day's statistics; the rest are kept, and used for
 # training.
 MOST_A_DAY = 3

@@ -1,6 +1,7 @@
 """The dashboard's cards: words first, charts second."""
 
 from functools import partial
+from html import escape
 
 import streamlit as st
 
@@ -134,7 +135,7 @@ def drift(known: Statistics) -> None:
     found = known.overview.drift
     with theme.card("drift", "Drift", "now against the period before"):
         limit = f"At most {MOST_IN_MIX} vibe checks count per visitor and day."
-        st.html(f'<div class="vcd-detail">{markup.escape(words.on_drift(found))} {limit}</div>')
+        st.html(f'<div class="vcd-detail">{escape(words.on_drift(found))} {limit}</div>')
         if not found.shifts:
             return
         distances = {shift.title: f"{shift.title} · {shift.distance:.2f}" for shift in found.shifts}

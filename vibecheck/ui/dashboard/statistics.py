@@ -19,7 +19,8 @@ from vibecheck.vision.manifest import Manifest
 # Age at which statistics are computed again.
 FRESH = timedelta(seconds=60)
 
-PERIODS = {"week": "This week", "4 weeks": "4 weeks", "12 weeks": "12 weeks", "all": "All"}
+# The names of the periods on the page.
+TITLES = {"week": "This week", "4 weeks": "4 weeks", "12 weeks": "12 weeks", "all": "All"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def choose() -> Statistics:
     with st.popover(_chosen() if enough else "Look up", icon=":material/tune:", key="filters"):
         if enough:
             period = st.segmented_control(
-                "Period", list(PERIODS), format_func=PERIODS.get, default="week", required=True, key="period",
+                "Period", list(TITLES), format_func=TITLES.get, default="week", required=True, key="period",
                 help="Days in UTC.",
             )  # fmt: skip
             versions = [each.version for each in status.versions]
@@ -73,7 +74,7 @@ def choose() -> Statistics:
 
 def _chosen() -> str:
     """The choices so far, as the name of the button."""
-    period = PERIODS[st.session_state.get("period") or "week"]
+    period = TITLES[st.session_state.get("period") or "week"]
     others = [st.session_state.get(f"only-{what}") for what in ("model", "source")]
     return " · ".join(filter(None, [period, *others]))
 
