@@ -70,7 +70,7 @@ class UnknownPrediction(RecordsError):
     """No prediction has this id."""
 
 
-class JobError(VibeCheckError):
+class TrainingError(VibeCheckError):
     """A training run cannot be started, or ended."""
 
 

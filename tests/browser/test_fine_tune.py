@@ -40,18 +40,18 @@ def test_running_run_updates_in_place_survives_a_reload_and_is_cancelled(
         store.label(prediction.id, label, "labeller", None, datetime.now(UTC))
     store.close()
     app = start_app(VIBECHECK_DATA=str(tmp_path))
-    jobs = TrainingRuns.open(Settings(data=tmp_path), CHILD)
+    runs = TrainingRuns.open(Settings(data=tmp_path), CHILD)
     try:
-        job = jobs.start(RunRequest("slow"))
-        wait_for(lambda: len(jobs.get(job.id).progress.losses) > 2)
+        run = runs.start(RunRequest("slow"))
+        wait_for(lambda: len(runs.get(run.id).progress.losses) > 2)
         page = open_browser().new_page()
         page.goto(app.link("Fine-tune"))
         card = page.locator(".st-key-card-run")
         expect(card.locator('[data-testid="stVegaLiteChart"]')).to_have_count(1)
         expect(card.get_by_text("Training the last layer")).to_be_visible()
         page.evaluate(WATCH)
-        heard = len(jobs.get(job.id).progress.losses)
-        wait_for(lambda: len(jobs.get(job.id).progress.losses) > heard + 30)
+        heard = len(runs.get(run.id).progress.losses)
+        wait_for(lambda: len(runs.get(run.id).progress.losses) > heard + 30)
         page.wait_for_timeout(2000)
         assert page.evaluate("() => window.gone") == 0
         look(page, "fine-tune-live")
@@ -60,11 +60,11 @@ def test_running_run_updates_in_place_survives_a_reload_and_is_cancelled(
         expect(page.get_by_role("button", name="Fine-tune", exact=True)).to_be_disabled()
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_text("The last run was cancelled")).to_be_visible()
-        assert jobs.get(job.id).state == "cancelled"
+        assert runs.get(run.id).state == "cancelled"
         expect(page.get_by_role("button", name="Fine-tune", exact=True)).to_be_enabled()
         page.set_viewport_size({"width": 390, "height": 844})
         look(page, "fine-tune-phone")
     finally:
-        if running := jobs.running():
-            jobs.cancel(running.id)
-        jobs.close()
+        if running := runs.running():
+            runs.cancel(running.id)
+        runs.close()

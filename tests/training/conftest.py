@@ -30,8 +30,8 @@ def open_desk(settings: Settings) -> Iterator[Callable[[], TrainingRuns]]:
 
     yield open_one
     for desk in opened:
-        if (job := desk.running()) and job.pid:
-            for process in _family(job.pid):
+        if (run := desk.running()) and run.pid:
+            for process in _family(run.pid):
                 with suppress(psutil.NoSuchProcess):  # ended by itself, or with the one before
                     process.kill()
         desk.close()
@@ -42,16 +42,16 @@ def desk(open_desk: Callable[[], TrainingRuns]) -> TrainingRuns:
     return open_desk()
 
 
-def ended(desk: TrainingRuns, job: TrainingRun) -> TrainingRun:
+def ended(desk: TrainingRuns, run: TrainingRun) -> TrainingRun:
     """The run, once it has ended."""
     wait_for(lambda: desk.running() is None)
-    return desk.get(job.id)
+    return desk.get(run.id)
 
 
-def command_of(desk: TrainingRuns, job: TrainingRun) -> psutil.Process:
+def command_of(desk: TrainingRuns, run: TrainingRun) -> psutil.Process:
     """The process of the training command, once it runs."""
-    wait_for(lambda: read_json(desk.folder(job.id).path / "child.json"))
-    return psutil.Process(read_json(desk.folder(job.id).path / "child.json")["pid"])
+    wait_for(lambda: read_json(desk.folder(run.id).path / "child.json"))
+    return psutil.Process(read_json(desk.folder(run.id).path / "child.json")["pid"])
 
 
 def _family(pid: int) -> list[psutil.Process]:

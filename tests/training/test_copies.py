@@ -9,7 +9,7 @@ import pytest
 from tests.databases import quick_on_sqlite
 from tests.training.conftest import ended
 from tests.waiting import wait_for
-from vibecheck.errors import JobError
+from vibecheck.errors import TrainingError
 from vibecheck.records.db.tables import jobs as table
 from vibecheck.records.db.transactions import writing
 from vibecheck.training.runs import RunRequest
@@ -18,26 +18,26 @@ from vibecheck.training.runs_table import LEASE
 
 @quick_on_sqlite
 def test_run_completes_with_its_report(desk):
-    job = ended(desk, desk.start(RunRequest("quick", since=date(2026, 1, 2), epochs=4)))
-    assert (job.state, job.sentence) == ("finished", "tuned-1 is ready.")
-    assert job.progress.finished.version == "tuned-1" and job.progress.judged
-    assert [epoch.accuracy for epoch in job.progress.epochs] == [0.55, 0.6, 0.65, 0.7]
-    assert job.progress.collected.left_out == {"can't tell": 3}
-    assert job.report["proved"] and desk.folder(job.id).report_html() == b"<p>the report</p>"
-    assert job.asked["since"] == "2026-01-02" and "playing quick" in desk.log(job)
-    assert [each.id for each in desk.history()] == [job.id]
+    run = ended(desk, desk.start(RunRequest("quick", since=date(2026, 1, 2), epochs=4)))
+    assert (run.state, run.sentence) == ("finished", "tuned-1 is ready.")
+    assert run.progress.finished.version == "tuned-1" and run.progress.judged
+    assert [epoch.accuracy for epoch in run.progress.epochs] == [0.55, 0.6, 0.65, 0.7]
+    assert run.progress.collected.left_out == {"can't tell": 3}
+    assert run.report["proved"] and desk.folder(run.id).report_html() == b"<p>the report</p>"
+    assert run.asked["since"] == "2026-01-02" and "playing quick" in desk.log(run)
+    assert [each.id for each in desk.history()] == [run.id]
 
 
 @quick_on_sqlite
 def test_another_copy_of_the_app_sees_and_cancels_the_run(open_desk, tmp_path):
     here, elsewhere = open_desk(), open_desk(tmp_path / "another disk")
-    job = here.start(RunRequest("slow"))
+    run = here.start(RunRequest("slow"))
     wait_for(lambda: elsewhere.running().progress.collected)
-    with pytest.raises(JobError, match="under way already"):
+    with pytest.raises(TrainingError, match="under way already"):
         elsewhere.start(RunRequest("quick"))
-    elsewhere.cancel(job.id)
-    assert ended(here, job).state == "cancelled"
-    assert "playing slow" in elsewhere.log(elsewhere.get(job.id))
+    elsewhere.cancel(run.id)
+    assert ended(here, run).state == "cancelled"
+    assert "playing slow" in elsewhere.log(elsewhere.get(run.id))
 
 
 def test_only_one_of_many_simultaneous_starts_succeeds(open_desk):
@@ -48,25 +48,25 @@ def test_only_one_of_many_simultaneous_starts_succeeds(open_desk):
         together.wait()
         try:
             return desk.start(RunRequest("slow"))
-        except JobError:
+        except TrainingError:
             return None
 
     with ThreadPoolExecutor(len(desks)) as threads:
-        started = [job for job in threads.map(start, desks) if job]
+        started = [run for run in threads.map(start, desks) if run]
     assert len(started) == 1
     assert desks[0].running().id == started[0].id
 
 
 @quick_on_sqlite
 def test_run_on_another_machine_is_lost_after_its_lease_ends(desk, monkeypatch):
-    job = desk.start(RunRequest("slow"))
-    desk.cancel(job.id)
-    ended(desk, job)
+    run = desk.start(RunRequest("slow"))
+    desk.cancel(run.id)
+    ended(desk, run)
     with writing(desk._engine) as connection:
         elsewhere = {"pid_space": "another", "host": "away", "state": "running", "ended_at": None}
         connection.execute(table.update().values(elsewhere))
     assert desk.running().host == "away"
     with writing(desk._engine) as connection:
-        connection.execute(table.update().values(renewed_at=job.started_at - 2 * LEASE))
+        connection.execute(table.update().values(renewed_at=run.started_at - 2 * LEASE))
     assert desk.running() is None
-    assert "no sign of life from away" in desk.get(job.id).sentence
+    assert "no sign of life from away" in desk.get(run.id).sentence

@@ -33,27 +33,27 @@ def test_cpu_limit_of_a_container_is_respected(tmp_path, monkeypatch, written, c
 
 
 def test_process_belongs_to_a_run_only_if_its_command_line_names_it():
-    assert not resources.runs(None, ID)
-    assert not resources.runs(os.getpid(), ID)
+    assert not resources.is_alive(None, ID)
+    assert not resources.is_alive(os.getpid(), ID)
     command = [sys.executable, "-c", "input()", f"--out=/jobs/{ID}/out"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as sleeper:
-        assert resources.runs(sleeper.pid, ID) and not resources.runs(sleeper.pid, "d" * 32)
+        assert resources.is_alive(sleeper.pid, ID) and not resources.is_alive(sleeper.pid, "d" * 32)
         sleeper.kill()
         os.waitid(os.P_PID, sleeper.pid, os.WEXITED | os.WNOWAIT)  # dead, and not yet asked after
-        assert not resources.runs(sleeper.pid, ID)
-    assert not resources.runs(sleeper.pid, ID)
+        assert not resources.is_alive(sleeper.pid, ID)
+    assert not resources.is_alive(sleeper.pid, ID)
 
 
 def test_process_without_a_command_line_yet_is_asked_again(monkeypatch):
     answers = iter([[], [], ["python", f"/jobs/{ID}"]])
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: next(answers))
-    assert resources.runs(os.getpid(), ID)
+    assert resources.is_alive(os.getpid(), ID)
 
 
 def test_process_that_never_has_a_command_line_belongs_to_no_run(monkeypatch):
     monkeypatch.setattr(resources, "STARTUP_SECONDS", 0.05)
     monkeypatch.setattr(psutil.Process, "cmdline", lambda _: [])
-    assert not resources.runs(os.getpid(), ID)
+    assert not resources.is_alive(os.getpid(), ID)
 
 
 def test_pid_space_and_host_are_stable_and_not_empty(monkeypatch):

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from tests.training.conftest import CHILD, command_of, ended
 from tests.waiting import wait_for
-from vibecheck.errors import JobError
+from vibecheck.errors import TrainingError
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import writing
 from vibecheck.training.run_folder import TRAINED, RunFolder
@@ -48,43 +48,43 @@ def test_request_values_are_passed_as_option_values_never_as_options():
 
 
 def test_failed_run_reports_the_message_of_its_command(desk):
-    job = ended(desk, desk.start(RunRequest("fails")))
-    assert (job.state, job.sentence) == ("failed", "There are too few labels: 12 of the 50 that it takes.")
+    run = ended(desk, desk.start(RunRequest("fails")))
+    assert (run.state, run.sentence) == ("failed", "There are too few labels: 12 of the 50 that it takes.")
 
 
 def test_crashed_run_keeps_the_end_of_its_log(desk):
-    job = ended(desk, desk.start(RunRequest("crashes")))
-    assert job.state == "failed" and "exit status 1" in job.sentence
-    assert job.log.endswith("SystemError: the memory is gone")
+    run = ended(desk, desk.start(RunRequest("crashes")))
+    assert run.state == "failed" and "exit status 1" in run.sentence
+    assert run.log.endswith("SystemError: the memory is gone")
 
 
 def test_a_command_that_is_killed_is_reported_with_the_likely_reason(desk):
-    job = desk.start(RunRequest("slow"))
-    command_of(desk, job).kill()
-    job = ended(desk, job)
-    assert job.state == "failed" and "SIGKILL" in job.sentence and "memory" in job.sentence
+    run = desk.start(RunRequest("slow"))
+    command_of(desk, run).kill()
+    run = ended(desk, run)
+    assert run.state == "failed" and "SIGKILL" in run.sentence and "memory" in run.sentence
 
 
 def test_missing_command_is_reported(open_desk):
     desk = open_desk(command=["/nowhere/python"])
-    job = ended(desk, desk.start(RunRequest("quick")))
-    assert job.state == "failed" and "cannot be started" in job.sentence
+    run = ended(desk, desk.start(RunRequest("quick")))
+    assert run.state == "failed" and "cannot be started" in run.sentence
 
 
 def test_invalid_output_is_skipped_and_the_rest_is_read(desk):
-    job = ended(desk, desk.start(RunRequest("junk")))
-    assert job.state == "finished" and len(job.progress.epochs) == 4
+    run = ended(desk, desk.start(RunRequest("junk")))
+    assert run.state == "finished" and len(run.progress.epochs) == 4
 
 
 def test_cancelled_run_ends_within_seconds_and_deletes_its_output(desk):
-    job = desk.start(RunRequest("slow"))
-    command = command_of(desk, job)
-    wait_for(lambda: desk.get(job.id).progress.losses)
-    desk.cancel(job.id)
-    job = ended(desk, job)
-    assert (job.state, job.sentence) == ("cancelled", "It was cancelled.")
+    run = desk.start(RunRequest("slow"))
+    command = command_of(desk, run)
+    wait_for(lambda: desk.get(run.id).progress.losses)
+    desk.cancel(run.id)
+    run = ended(desk, run)
+    assert (run.state, run.sentence) == ("cancelled", "It was cancelled.")
     wait_for(lambda: not command.is_running())
-    assert not desk.folder(job.id).out.exists()  # with the faces in it
+    assert not desk.folder(run.id).out.exists()  # with the faces in it
 
 
 def test_command_runs_at_the_lowest_priority(desk):
@@ -98,44 +98,44 @@ def test_command_runs_at_the_lowest_priority(desk):
 def test_run_survives_the_death_of_the_app_and_is_found_by_the_next(settings, open_desk):
     words = [str(settings.data), settings.records_url, "slow", *CHILD]
     app = subprocess.Popen([sys.executable, "-c", APP, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    job_id = app.stdout.readline().decode().strip()
+    run_id = app.stdout.readline().decode().strip()
     app.kill()
     app.communicate()
     desk = open_desk()
-    job = desk.running()
-    assert job.id == job_id
-    losses = len(job.progress.losses)
+    run = desk.running()
+    assert run.id == run_id
+    losses = len(run.progress.losses)
     wait_for(lambda: len(desk.running().progress.losses) > losses)
-    desk.cancel(job.id)
-    assert ended(desk, job).state == "cancelled"
+    desk.cancel(run.id)
+    assert ended(desk, run).state == "cancelled"
 
 
 def test_run_whose_supervisor_was_killed_is_reported_and_cleaned_up(desk):
-    job = desk.start(RunRequest("slow"))
-    command = command_of(desk, job)
-    wait_for(lambda: desk.get(job.id).progress.collected)
-    os.kill(desk.get(job.id).pid, signal.SIGKILL)
-    job = ended(desk, job)
-    assert job.state == LOST and "Its process ended" in job.sentence
-    assert job.progress.collected.rows == 120 and "playing slow" in job.log
-    assert not desk.folder(job.id).out.exists()
+    run = desk.start(RunRequest("slow"))
+    command = command_of(desk, run)
+    wait_for(lambda: desk.get(run.id).progress.collected)
+    os.kill(desk.get(run.id).pid, signal.SIGKILL)
+    run = ended(desk, run)
+    assert run.state == LOST and "Its process ended" in run.sentence
+    assert run.progress.collected.rows == 120 and "playing slow" in run.log
+    assert not desk.folder(run.id).out.exists()
     wait_for(lambda: not command.is_running())
     assert ended(desk, desk.start(RunRequest("quick"))).state == "finished"
 
 
 def test_folders_of_forgotten_runs_are_deleted_and_other_folders_stay(desk, engine):
     table, before = RunsTable(engine), [f"{number:032x}" for number in range(FOLDERS_KEPT + 2)]
-    for job_id in before:
-        table.begin(job_id, {}, "here", "here")
-        table.end(job_id, "failed" if job_id == before[0] else "finished", "")
-        desk.folder(job_id).out.mkdir(parents=True)
-        (desk.folder(job_id).out / TRAINED).write_text("{}")
+    for run_id in before:
+        table.begin(run_id, {}, "here", "here")
+        table.end(run_id, "failed" if run_id == before[0] else "finished", "")
+        desk.folder(run_id).out.mkdir(parents=True)
+        (desk.folder(run_id).out / TRAINED).write_text("{}")
     desk.folder("a" * 32).path.mkdir()  # of a run that is no longer remembered
     (desk.folder("a" * 32).path.parent / "notes").mkdir()
-    job = ended(desk, desk.start(RunRequest("quick")))
-    left = {path.name for path in desk.folder(job.id).path.parent.iterdir()}
+    run = ended(desk, desk.start(RunRequest("quick")))
+    left = {path.name for path in desk.folder(run.id).path.parent.iterdir()}
     unregistered = before[0]  # its model is nowhere else
-    assert left == {job.id, unregistered, *before[-FOLDERS_KEPT + 1 :], "notes"}
+    assert left == {run.id, unregistered, *before[-FOLDERS_KEPT + 1 :], "notes"}
 
 
 def test_folder_of_a_run_that_starts_after_the_clock_was_set_back_stays(desk, engine):
@@ -145,12 +145,12 @@ def test_folder_of_a_run_that_starts_after_the_clock_was_set_back_stays(desk, en
         table.end(f"{number:032x}", "finished", "")
     with writing(engine) as connection:
         connection.execute(update(jobs).values(started_at=datetime.now(UTC) + timedelta(hours=1)))
-    job = ended(desk, desk.start(RunRequest("quick")))
-    assert desk.folder(job.id).path.is_dir() and job.state == "finished"
+    run = ended(desk, desk.start(RunRequest("quick")))
+    assert desk.folder(run.id).path.is_dir() and run.state == "finished"
 
 
 def test_unwritable_jobs_folder_is_reported_and_blocks_no_later_run(settings, desk):
     (settings.data / "jobs").write_text("in the way")
-    with pytest.raises(JobError, match="cannot be started"):
+    with pytest.raises(TrainingError, match="cannot be started"):
         desk.start(RunRequest("quick"))
     assert desk.running() is None and desk.history()[0].state == "failed"

@@ -1,6 +1,6 @@
 import pytest
 
-from vibecheck.errors import JobError
+from vibecheck.errors import TrainingError
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import writing
 from vibecheck.training.events import RunProgress, TrainingStep
@@ -14,32 +14,32 @@ def ledger(engine) -> RunsTable:
     return RunsTable(engine)
 
 
-def silence(engine, job_id: str) -> None:
+def silence(engine, run_id: str) -> None:
     """Let nothing have been heard of a run for longer than its lease."""
     with writing(engine) as connection:
-        before = ledger_time(connection, job_id) - 2 * LEASE
-        connection.execute(jobs.update().where(jobs.c.id == job_id).values(renewed_at=before))
+        before = ledger_time(connection, run_id) - 2 * LEASE
+        connection.execute(jobs.update().where(jobs.c.id == run_id).values(renewed_at=before))
 
 
-def ledger_time(connection, job_id: str):
-    return connection.execute(jobs.select().where(jobs.c.id == job_id)).one().renewed_at
+def ledger_time(connection, run_id: str):
+    return connection.execute(jobs.select().where(jobs.c.id == run_id)).one().renewed_at
 
 
 def test_second_run_starts_only_after_the_first_ended(ledger):
     ledger.begin(A, {"base": "x"}, "here", "1")
-    with pytest.raises(JobError, match="under way already"):
+    with pytest.raises(TrainingError, match="under way already"):
         ledger.begin(B, {}, "there", "2")
     ledger.end(A, FINISHED, "done")
     ledger.begin(B, {}, "there", "2")
-    assert ledger.running().id == B and [job.id for job in ledger.history(5)] == [B, A]
+    assert ledger.running().id == B and [run.id for run in ledger.history(5)] == [B, A]
 
 
 def test_run_is_read_back_as_it_was_stored(ledger):
     ledger.begin(A, {"base": "x"}, "here", "1")
     progress = RunProgress().heard(TrainingStep(stage="head", done=0.5, loss=1.25))
     assert ledger.renew(A, 42, progress, "the log")
-    job = ledger.get(A)
-    assert (job.pid, job.progress, job.log, job.asked, job.host) == (
+    run = ledger.get(A)
+    assert (run.pid, run.progress, run.log, run.asked, run.host) == (
         42,
         progress,
         "the log",
@@ -100,7 +100,7 @@ def test_old_runs_are_forgotten(ledger):
         ledger.begin(f"{number:032x}", {}, "here", "1")
         ledger.end(f"{number:032x}", FINISHED, "done")
     assert len(ledger.history(1000)) == REMEMBERED
-    with pytest.raises(JobError, match="no longer in the records"):
+    with pytest.raises(TrainingError, match="no longer in the records"):
         ledger.get(f"{0:032x}")
 
 

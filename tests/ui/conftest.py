@@ -97,7 +97,7 @@ def forget() -> None:
         app.shadow_models,
         app.store,
         app.registry,
-        app.jobs,
+        app.runs,
         app.synthetic,
         app.music,
     ):

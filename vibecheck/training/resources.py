@@ -46,7 +46,7 @@ def pid_space() -> str:
     return " ".join(filter(None, (platform.node(), boot or f"{psutil.boot_time():.0f}", namespace)))
 
 
-def runs(pid: int | None, job_id: str) -> bool:
+def is_alive(pid: int | None, run_id: str) -> bool:
     """Whether the process with this id belongs to the run, whose id is in its command line."""
     if pid is None:
         return False
@@ -55,7 +55,7 @@ def runs(pid: int | None, job_id: str) -> bool:
         give_up = time.monotonic() + STARTUP_SECONDS
         while not (command := process.cmdline()) and time.monotonic() < give_up:
             time.sleep(0.01)
-        return process.status() != psutil.STATUS_ZOMBIE and any(job_id in part for part in command)
+        return process.status() != psutil.STATUS_ZOMBIE and any(run_id in part for part in command)
     except psutil.Error:
         return False
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 import psutil
 from sqlalchemy import Engine
 
-from vibecheck.errors import JobError
+from vibecheck.errors import TrainingError
 from vibecheck.processes import child
 from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
@@ -65,55 +65,55 @@ class TrainingRuns(RunsTable):
         return cls(settings, open_database(settings.records_url), command)
 
     def start(self, request: RunRequest) -> TrainingRun:
-        """Starts a run in separate processes. Raises JobError if another one is running, or it fails."""
+        """Starts a run in separate processes. Raises TrainingError if another one is running, or it fails."""
         self.running()  # records the end of one that died
-        job_id = uuid4().hex
+        run_id = uuid4().hex
         asked = request.noted() | {"load": round(psutil.getloadavg()[0], 2)}  # before it begins
-        self.begin(job_id, asked, resources.host(), resources.pid_space())
-        folder = self.folder(job_id)
+        self.begin(run_id, asked, resources.host(), resources.pid_space())
+        folder = self.folder(run_id)
         try:
             folder.path.mkdir(parents=True)
             pid = self._launch(folder, [*(self._command or COMMAND), *request.options(folder)])
         except OSError as error:
             sentence = f"The run cannot be started ({error.strerror}): check the disk and {self._root}."
-            self.end(job_id, FAILED, sentence)
-            raise JobError(sentence) from error
-        self.renew(job_id, pid)
+            self.end(run_id, FAILED, sentence)
+            raise TrainingError(sentence) from error
+        self.renew(run_id, pid)
         runs = self.history(REMEMBERED)
         # A trained model that is not registered exists only in the folder of its run.
         unregistered = (each for each in runs if each.state != FINISHED and self.folder(each.id).trained)
         # Not this one, although it is not the newest if the clock was set back.
-        folders.clean(self._root, [job_id, *(each.id for each in (*runs[:FOLDERS_KEPT], *unregistered))])
-        return self.get(job_id)
+        folders.clean(self._root, [run_id, *(each.id for each in (*runs[:FOLDERS_KEPT], *unregistered))])
+        return self.get(run_id)
 
     def running(self) -> TrainingRun | None:
         """The run that is under way on any copy, or None.
 
         A run whose process is gone is recorded as ended, according to its folder, or as lost.
         """
-        job = super().running()
-        if job is None or self._alive(job):
-            return job
-        folder = self.folder(job.id)
-        if job.pid_space != resources.pid_space():
-            told = f"There was no sign of life from {job.host} for {LEASE.seconds} seconds."
-            self.lost(job.id, told)
+        run = super().running()
+        if run is None or self._alive(run):
+            return run
+        folder = self.folder(run.id)
+        if run.pid_space != resources.pid_space():
+            told = f"There was no sign of life from {run.host} for {LEASE.seconds} seconds."
+            self.lost(run.id, told)
         else:
             command = read_json(folder.path / "child.json")
-            if command and resources.runs(command["pid"], folder.id):  # its supervisor is gone
+            if command and resources.is_alive(command["pid"], folder.id):  # its supervisor is gone
                 child.signal_group(command["pid"], child.KILL)
             told = "Its process ended: the machine was restarted, or it was killed (too little memory?)."
             end = read_json(folder.path / "end.json") or {"state": LOST, "sentence": told}
             note_end(self, folder, end["state"], end["sentence"], progress_in(folder))
         return super().running()
 
-    def folder(self, job_id: str) -> RunFolder:
+    def folder(self, run_id: str) -> RunFolder:
         """The folder of a run; it exists on the machine that ran it."""
-        return RunFolder(self._root / job_id)
+        return RunFolder(self._root / run_id)
 
-    def log(self, job: TrainingRun) -> str:
+    def log(self, run: TrainingRun) -> str:
         """The end of a run's log, from its folder or from the records."""
-        return self.folder(job.id).log_end() or job.log
+        return self.folder(run.id).log_end() or run.log
 
     def _launch(self, folder: RunFolder, command: Sequence[str]) -> int:
         with folder.log.open("ab") as errors:
@@ -127,9 +127,9 @@ class TrainingRuns(RunsTable):
         child.reap(supervisor)
         return supervisor.pid
 
-    def _alive(self, job: TrainingRun) -> bool:
-        if job.pid_space != resources.pid_space():
-            return job.age < LEASE
-        if job.pid is None:
-            return job.age < STARTS_WITHIN
-        return resources.runs(job.pid, job.id)
+    def _alive(self, run: TrainingRun) -> bool:
+        if run.pid_space != resources.pid_space():
+            return run.age < LEASE
+        if run.pid is None:
+            return run.age < STARTS_WITHIN
+        return resources.is_alive(run.pid, run.id)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, Select, delete, exists, select, update
 
-from vibecheck.errors import JobError
+from vibecheck.errors import TrainingError
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import Queries, database_now, insert_if_new, reading, writing
 from vibecheck.training.events import RunProgress, read_progress
@@ -52,27 +52,27 @@ class TrainingRun:
 class RunsTable(Queries):
     """All runs."""
 
-    def begin(self, job_id: str, asked: dict[str, Any], host: str, pid_space: str) -> None:
-        """Records a run as running. Raises JobError if one is running already."""
+    def begin(self, run_id: str, asked: dict[str, Any], host: str, pid_space: str) -> None:
+        """Records a run as running. Raises TrainingError if one is running already."""
         with writing(self._engine) as connection:
             now = database_now(connection)
-            row: dict[str, Any] = {"id": job_id, "asked": asked, "host": host, "pid_space": pid_space}
+            row: dict[str, Any] = {"id": run_id, "asked": asked, "host": host, "pid_space": pid_space}
             row |= {"state": RUNNING, "started_at": now, "renewed_at": now}
             if not insert_if_new(connection, jobs, row):
-                raise JobError("A training run is under way already: wait for its end, or cancel it.")
+                raise TrainingError("A training run is under way already: wait for its end, or cancel it.")
             newest = select(jobs.c.id).order_by(*NEWEST_FIRST).limit(REMEMBERED)
             connection.execute(delete(jobs).where(jobs.c.id.not_in(newest), jobs.c.state != RUNNING))
 
     def renew(
-        self, job_id: str, pid: int | None = None, progress: RunProgress | None = None, log: str | None = None
+        self, run_id: str, pid: int | None = None, progress: RunProgress | None = None, log: str | None = None
     ) -> bool:
         """Renews the lease of a run, with news; returns whether it may continue.
 
         A run that counted as lost is running again, unless another one was started.
         """
         other = jobs.alias("other")
-        free = ~exists().where(other.c.state == RUNNING, other.c.id != job_id)
-        mine = jobs.c.id == job_id, jobs.c.state.in_((RUNNING, LOST)), free
+        free = ~exists().where(other.c.state == RUNNING, other.c.id != run_id)
+        mine = jobs.c.id == run_id, jobs.c.state.in_((RUNNING, LOST)), free
         with writing(self._engine) as connection:
             now = database_now(connection)
             renewed = {"renewed_at": now, "state": RUNNING, "ended_at": None, "sentence": None}
@@ -81,7 +81,7 @@ class RunsTable(Queries):
 
     def end(
         self,
-        job_id: str,
+        run_id: str,
         state: str,
         sentence: str,
         progress: RunProgress | None = None,
@@ -93,38 +93,38 @@ class RunsTable(Queries):
         with writing(self._engine) as connection:
             ended = {"state": state, "sentence": sentence, "ended_at": database_now(connection)}
             values = ended | _news(progress, log=log, report=report)
-            connection.execute(update(jobs).where(jobs.c.id == job_id, open_ones).values(values))
+            connection.execute(update(jobs).where(jobs.c.id == run_id, open_ones).values(values))
 
-    def lost(self, job_id: str, sentence: str) -> None:
+    def lost(self, run_id: str, sentence: str) -> None:
         """Records that a run is lost, unless its lease was renewed."""
         with writing(self._engine) as connection:
             now = database_now(connection)
             silent = jobs.c.state == RUNNING, jobs.c.renewed_at < now - LEASE
             values = {"state": LOST, "sentence": sentence, "ended_at": now}
-            connection.execute(update(jobs).where(jobs.c.id == job_id, *silent).values(values))
+            connection.execute(update(jobs).where(jobs.c.id == run_id, *silent).values(values))
 
-    def cancel(self, job_id: str) -> None:
+    def cancel(self, run_id: str) -> None:
         """Requests the end of a run; on any copy, it ends within seconds."""
         with writing(self._engine) as connection:
-            running = jobs.c.id == job_id, jobs.c.state == RUNNING
+            running = jobs.c.id == run_id, jobs.c.state == RUNNING
             now = database_now(connection)
             connection.execute(update(jobs).where(*running).values(cancel_asked_at=now))
 
-    def cancel_asked(self, job_id: str) -> bool:
+    def cancel_asked(self, run_id: str) -> bool:
         """Whether its end was requested."""
         with reading(self._engine) as connection:
-            query = select(jobs.c.cancel_asked_at).where(jobs.c.id == job_id)
+            query = select(jobs.c.cancel_asked_at).where(jobs.c.id == run_id)
             return connection.execute(query).scalar_one_or_none() is not None
 
     def running(self) -> TrainingRun | None:
         """The running run, by the records."""
         return next(iter(self._read(select(jobs).where(jobs.c.state == RUNNING))), None)
 
-    def get(self, job_id: str) -> TrainingRun:
-        """One run. Raises JobError if it is no longer in the records."""
-        found = self._read(select(jobs).where(jobs.c.id == job_id))
+    def get(self, run_id: str) -> TrainingRun:
+        """One run. Raises TrainingError if it is no longer in the records."""
+        found = self._read(select(jobs).where(jobs.c.id == run_id))
         if not found:
-            raise JobError("This training run is no longer in the records.")
+            raise TrainingError("This training run is no longer in the records.")
         return found[0]
 
     def history(self, limit: int = 20) -> list[TrainingRun]:
@@ -135,7 +135,7 @@ class RunsTable(Queries):
         with reading(self._engine) as connection:
             rows = connection.execute(query).mappings().all()
             now = database_now(connection)
-        return [_job(row, now) for row in rows]
+        return [_run(row, now) for row in rows]
 
 
 def _news(progress: RunProgress | None, **columns: Any) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _news(progress: RunProgress | None, **columns: Any) -> dict[str, Any]:
     return {name: value for name, value in news.items() if value is not None}
 
 
-def _job(row: RowMapping, now: datetime) -> TrainingRun:
+def _run(row: RowMapping, now: datetime) -> TrainingRun:
     read = dict(row)
     read["progress"] = read_progress(row["progress"])
     read["sentence"], read["log"] = row["sentence"] or "", row["log"] or ""

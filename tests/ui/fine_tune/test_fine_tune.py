@@ -46,7 +46,7 @@ def _offline(monkeypatch):
 
 
 @pytest.fixture
-def jobs(store, tmp_path):
+def runs(store, tmp_path):
     opened = TrainingRuns.open(Settings(data=tmp_path), CHILD)
     yield opened
     opened.close()
@@ -91,13 +91,13 @@ def proof(proved: bool) -> Proof:
     return Proof(proved, reason, 0 if proved else 120, CHAMP, 80, 48, 60, 24.0, NOW)
 
 
-def finished_run(jobs: TrainingRuns, registry: Registry, proved: bool, report: dict | None = None) -> None:
+def finished_run(runs: TrainingRuns, registry: Registry, proved: bool, report: dict | None = None) -> None:
     """A run that came to a challenger."""
     registry.register(NEW, "fine-tuned", "/nowhere", {}, NOW, ["f" * 32])
     registry.challenge(NEW)
     registry.prove(NEW, proof(proved))
-    jobs.begin(ID, {"base": CHAMP}, "here", "1")
-    jobs.end(ID, FINISHED, f"{NEW} is ready.", RunProgress(finished=Finished(version=NEW)), "", report)
+    runs.begin(ID, {"base": CHAMP}, "here", "1")
+    runs.end(ID, FINISHED, f"{NEW} is ready.", RunProgress(finished=Finished(version=NEW)), "", report)
 
 
 def said(test) -> str:
@@ -148,16 +148,16 @@ def test_cost_of_a_run_is_shown_before_the_start_button(store, page):
     assert not button(test, "ft-start").disabled
 
 
-def test_estimate_uses_the_duration_of_past_runs(store, page, jobs, monkeypatch):
+def test_estimate_uses_the_duration_of_past_runs(store, page, runs, monkeypatch):
     labelled(store, "sad", 3)
     labelled(store, "happy", 2)
     monkeypatch.setattr("vibecheck.ui.fine_tune.start_run.psutil.getloadavg", lambda: (0.0, 0.0, 0.0))
     assert "about <b>a minute</b>" in said(page())
-    jobs.begin(ID, {"base": CHAMP}, resources.host(), "1")
-    with writing(jobs._engine) as connection:  # it took ten minutes
+    runs.begin(ID, {"base": CHAMP}, resources.host(), "1")
+    with writing(runs._engine) as connection:  # it took ten minutes
         connection.execute(update(jobs_table).values(started_at=datetime.now(UTC) - timedelta(minutes=10)))
     progress = RunProgress(collected=Collected(rows=5, train=3, validation=1), finished=Finished(version=NEW))
-    jobs.end(ID, FINISHED, f"{NEW} is ready.", progress)
+    runs.end(ID, FINISHED, f"{NEW} is ready.", progress)
     assert re.search(r"about <b>1[01] minutes</b>", said(page()))
 
 
@@ -176,13 +176,13 @@ def test_too_little_memory_is_shown_and_disables_the_start(store, page, monkeypa
     assert button(test, "ft-start").disabled
 
 
-def test_start_button_starts_a_run_that_is_shown_until_its_end(store, page, jobs):
+def test_start_button_starts_a_run_that_is_shown_until_its_end(store, page, runs):
     labelled(store, "sad")
     labelled(store, "happy")
     test = page()
     button(test, "ft-start").click().run()
-    assert not test.exception and len(jobs.history()) == 1
-    asked = jobs.history()[0].asked
+    assert not test.exception and len(runs.history()) == 1
+    asked = runs.history()[0].asked
     assert (asked["base"], asked["source"], asked["since"]) == (CHAMP, "store", None)
     wait_for(lambda: test.run() and "tuned-1 is ready" in said(test))
     assert "Past runs" in said(test) and not button(test, "ft-start").disabled
@@ -237,25 +237,25 @@ def test_missing_folder_is_named(store, page, tmp_path):
     assert "/nowhere/else does not exist" in said(test)
 
 
-def test_run_of_another_copy_is_shown_and_can_be_cancelled(store, page, jobs):
+def test_run_of_another_copy_is_shown_and_can_be_cancelled(store, page, runs):
     labelled(store, "sad")
     labelled(store, "happy")
-    jobs.begin(ID, {"base": CHAMP}, "away", "another machine")
+    runs.begin(ID, {"base": CHAMP}, "away", "another machine")
     found = Collected(rows=10, train=7, held_out=3, left_out={"can't tell": 2})
     progress = (
         RunProgress().heard(found).heard(TrainingStep(stage="all", epoch=2, of=8, done=0.25, minutes_left=4))
     )
-    jobs.renew(ID, 7, progress, "epoch 2")
+    runs.renew(ID, 7, progress, "epoch 2")
     test = page()
     assert "on away" in said(test) and "Training all layers" in said(test) and "epoch 2" in said(test)
     assert "<b>7</b> to train on" in said(test) and button(test, "ft-start").disabled
     button(test, "ft-cancel").click().run()
-    assert jobs.cancel_asked(ID) and button(test, "ft-cancel").disabled
+    assert runs.cancel_asked(ID) and button(test, "ft-cancel").disabled
 
 
-def test_a_run_that_failed_says_why_until_it_is_dismissed(page, jobs):
-    jobs.begin(ID, {"base": CHAMP}, "here", "1")
-    jobs.end(ID, FAILED, "There are too few labels.", log="the last words")
+def test_a_run_that_failed_says_why_until_it_is_dismissed(page, runs):
+    runs.begin(ID, {"base": CHAMP}, "here", "1")
+    runs.end(ID, FAILED, "There are too few labels.", log="the last words")
     test = page()
     assert "The last run failed" in said(test) and "too few labels" in said(test)
     assert "the last words" in said(test)
@@ -263,8 +263,8 @@ def test_a_run_that_failed_says_why_until_it_is_dismissed(page, jobs):
     assert "The last run failed" not in said(test) and "failed: There are too few labels." in said(test)
 
 
-def test_proved_challenger_is_promoted_and_rolled_back_by_one_press_each(page, jobs, registry):
-    finished_run(jobs, registry, proved=True)
+def test_proved_challenger_is_promoted_and_rolled_back_by_one_press_each(page, runs, registry):
+    finished_run(runs, registry, proved=True)
     test = page()
     assert "Proved better" in said(test) and "60 of 80 labels right" in said(test)
     button(test, "ft-promote").click().run()
@@ -277,8 +277,8 @@ def test_proved_challenger_is_promoted_and_rolled_back_by_one_press_each(page, j
     assert f"The champion is now {CHAMP}, not {NEW}." in other_tab.toast[0].value
 
 
-def test_promotion_from_an_old_tab_records_why_it_replaces_the_champion_that_runs(page, jobs, registry):
-    finished_run(jobs, registry, proved=True)
+def test_promotion_from_an_old_tab_records_why_it_replaces_the_champion_that_runs(page, runs, registry):
+    finished_run(runs, registry, proved=True)
     page()
     old = Trial(NEW, "before", 1, Comparison(9, 0, 9, 9, 0, 99.0), Verdict(True, "Better than before.", 0))
     comparisons.promote_proved(old)
@@ -287,8 +287,8 @@ def test_promotion_from_an_old_tab_records_why_it_replaces_the_champion_that_run
     assert registry.get(NEW).proof.against == CHAMP
 
 
-def test_unproved_challenger_is_promoted_only_with_a_recorded_reason(page, jobs, registry):
-    finished_run(jobs, registry, proved=False)
+def test_unproved_challenger_is_promoted_only_with_a_recorded_reason(page, runs, registry):
+    finished_run(runs, registry, proved=False)
     test = page()
     assert "Not proved better" in said(test) and "about 120 more audits" in said(test)
     assert not [each for each in test.button if each.key == "ft-promote"]
@@ -302,8 +302,8 @@ def test_unproved_challenger_is_promoted_only_with_a_recorded_reason(page, jobs,
     assert "Promoted without proof" in said(test) and "the old one is broken" in said(test)
 
 
-def test_a_proof_against_an_earlier_champion_does_not_count_as_one_against_this(store, page, jobs, registry):
-    finished_run(jobs, registry, proved=True)
+def test_a_proof_against_an_earlier_champion_does_not_count_as_one_against_this(store, page, runs, registry):
+    finished_run(runs, registry, proved=True)
     registry.register("third", "a test", "/nowhere", {}, NOW)
     registry.promote("third", "a hunch", NOW, override=True)
     test = page()
@@ -313,8 +313,8 @@ def test_a_proof_against_an_earlier_champion_does_not_count_as_one_against_this(
     assert "Not proved better" in said(page()) and "won 5" in said(page())
 
 
-def test_comparison_in_progress_shows_its_score_until_it_is_proved(store, page, jobs, registry):
-    finished_run(jobs, registry, proved=False)
+def test_comparison_in_progress_shows_its_score_until_it_is_proved(store, page, runs, registry):
+    finished_run(runs, registry, proved=False)
     audits(store, 5, NOW, **{CHAMP: False, NEW: True})
     audits(store, 90, NOW, **{CHAMP: True, NEW: True})
     words = said(page())
@@ -339,8 +339,8 @@ def test_previous_champion_that_is_better_is_shown_and_can_be_restored(store, pa
     assert registry.aliases()[CHAMPION] == CHAMP and "promoted over it" not in said(test)
 
 
-def test_a_challenger_is_kept_or_discarded(page, jobs, registry):
-    finished_run(jobs, registry, proved=False)
+def test_a_challenger_is_kept_or_discarded(page, runs, registry):
+    finished_run(runs, registry, proved=False)
     test = page()
     button(test, "ft-keep").click().run()
     assert "Verdict" not in said(test) and registry.aliases()[CHALLENGER] == NEW
@@ -356,7 +356,7 @@ def scores(right: int, ece: float) -> Scores:
     )
 
 
-def test_report_shows_its_figures_and_the_pictures_that_still_exist(store, page, jobs, registry):
+def test_report_shows_its_figures_and_the_pictures_that_still_exist(store, page, runs, registry):
     (there,) = labelled(store, "sad")
     changed = [Changed(each, "sad", "happy", 0.7, "sad", 0.6) for each in (there, "e" * 32)]
     report = Report(
@@ -364,7 +364,7 @@ def test_report_shows_its_figures_and_the_pictures_that_still_exist(store, page,
         Comparison(80, 48, 60, 17, 5, 24.0), Comparison(50, 40, 41, 3, 2, 1.0),
         BothScores(scores(48, 0.08), scores(60, 0.05)), None, tuple(changed),
     )  # fmt: skip
-    finished_run(jobs, registry, False, report.plain())
+    finished_run(runs, registry, False, report.plain())
     words = said(page())
     assert "won 17" in words and "lost 5" in words and "reference set of 50 pictures" in words
     assert "20 of 40 recognised, by the champion 8" in words and "points off" in words
@@ -372,8 +372,8 @@ def test_report_shows_its_figures_and_the_pictures_that_still_exist(store, page,
     assert '<figure title="Sad, not happy"><span class="vc-emoji" role="img" aria-label="No picture' in words
 
 
-def test_malformed_report_still_shows_the_verdict(page, jobs, registry):
-    finished_run(jobs, registry, True, {"proved": "<script>"})
+def test_malformed_report_still_shows_the_verdict(page, runs, registry):
+    finished_run(runs, registry, True, {"proved": "<script>"})
     assert "Proved better" in said(page())
 
 
@@ -384,11 +384,11 @@ def test_versions_trained_on_deleted_data_are_marked(store, page, registry):
     assert "trained on 1 picture deleted since" in said(page())
 
 
-def test_html_in_names_and_reasons_is_escaped(page, jobs, registry):
+def test_html_in_names_and_reasons_is_escaped(page, runs, registry):
     registry.register("x", "<b>bold</b>", "/nowhere", {}, NOW)
     registry.promote("x", "<script>alert(1)</script>", NOW, override=True)
-    jobs.begin(ID, {"base": "<i>"}, "<u>", "1")
-    jobs.end(ID, FAILED, "<s>gone</s>", log="<log>")
+    runs.begin(ID, {"base": "<i>"}, "<u>", "1")
+    runs.end(ID, FAILED, "<s>gone</s>", log="<log>")
     words = said(page())
     for tag in ("<script>alert", "<b>bold", "<i>", "<u>", "<s>"):
         assert tag not in words

@@ -8,7 +8,7 @@ import psutil
 import streamlit as st
 
 from vibecheck.analytics.retrain import NEEDED_LABELS
-from vibecheck.errors import JobError, RecordsError
+from vibecheck.errors import RecordsError, TrainingError
 from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.training import estimate, resources
 from vibecheck.training.estimate import Estimate
@@ -197,6 +197,6 @@ def written_minutes(minutes: float) -> str:
 
 def _start(request: RunRequest) -> None:
     try:
-        app.jobs().start(request)
-    except (JobError, RecordsError) as error:
+        app.runs().start(request)
+    except (TrainingError, RecordsError) as error:
         st.session_state["ft-refused"] = str(error)

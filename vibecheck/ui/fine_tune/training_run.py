@@ -32,28 +32,28 @@ def live(known: FineTuneState) -> None:
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _live(job_id: str) -> None:
+def _live(run_id: str) -> None:
     try:
-        job = app.jobs().running()
+        run = app.runs().running()
     except RecordsError as error:
         st.error(str(error), icon="⚠️")
         return
-    if job is None or job.id != job_id:
+    if run is None or run.id != run_id:
         st.rerun()
-    progress = job.progress
+    progress = run.progress
     words, button = st.columns([4, 1], vertical_alignment="center")
     with words:
-        theme.section(_stage(job), _where(job))
+        theme.section(_stage(run), _where(run))
     with button:
         st.button(
-            "Cancelling …" if job.cancelling else "Cancel",
+            "Cancelling …" if run.cancelling else "Cancel",
             key="ft-cancel",
-            disabled=job.cancelling,
+            disabled=run.cancelling,
             width="stretch",
-            on_click=once(app.jobs().cancel),
-            args=[job.id],
+            on_click=once(app.runs().cancel),
+            args=[run.id],
         )
-    st.progress(progress.done, text=_left(job))
+    st.progress(progress.done, text=_left(run))
     loss, accuracy = st.columns(2, gap="medium")
     with loss:
         theme.section("Loss", "on the training set")
@@ -63,9 +63,9 @@ def _live(job_id: str) -> None:
         rows = [(e.stage, e.accuracy, e.balanced_accuracy) for e in progress.epochs if e.accuracy is not None]
         points = curves.accuracy_points(rows)
         _curve(points, curves.accuracy_curve(), "ft-accuracy", "From the second epoch on.")
-    st.html(_facts(job))
+    st.html(_facts(run))
     with st.expander("Log"):
-        st.code(app.jobs().log(job) or "It is empty so far.", language=None, height=220)
+        st.code(app.runs().log(run) or "It is empty so far.", language=None, height=220)
 
 
 def _curve(points: DataFrame, drawn: dict[str, Any], key: str, begins: str) -> None:
@@ -76,25 +76,25 @@ def _curve(points: DataFrame, drawn: dict[str, Any], key: str, begins: str) -> N
     theme.chart(drawn, points, key=key)
 
 
-def _stage(job: TrainingRun) -> str:
-    if job.cancelling:
+def _stage(run: TrainingRun) -> str:
+    if run.cancelling:
         return "Cancelling"
-    stage = STAGES.get(job.progress.stage, job.progress.stage)
+    stage = STAGES.get(run.progress.stage, run.progress.stage)
     return stage[:1].upper() + stage[1:]
 
 
-def _where(job: TrainingRun) -> str:
-    silent = f" · no update for {job.age.seconds} s" if job.age.total_seconds() > SILENT else ""
-    return f"from {job.asked.get('base', '?')} · on {job.host}{silent}"
+def _where(run: TrainingRun) -> str:
+    silent = f" · no update for {run.age.seconds} s" if run.age.total_seconds() > SILENT else ""
+    return f"from {run.asked.get('base', '?')} · on {run.host}{silent}"
 
 
-def _left(job: TrainingRun) -> str:
-    step = job.progress.step
+def _left(run: TrainingRun) -> str:
+    step = run.progress.step
     parts = []
     if step and step.of:
         parts.append(f"Epoch {min(max(1, math.ceil(step.epoch)), step.of):.0f} of {step.of:.0f}")
-    parts.append(f"{job.progress.done:.0%}")
-    if (left := _minutes_left(job.progress)) is not None:
+    parts.append(f"{run.progress.done:.0%}")
+    if (left := _minutes_left(run.progress)) is not None:
         parts.append(f"about {written_minutes(left)} left")
     return " · ".join(parts)
 
@@ -106,9 +106,9 @@ def _minutes_left(progress: RunProgress) -> float | None:
     return progress.epochs[-1].minutes_left if progress.epochs else None
 
 
-def _facts(job: TrainingRun) -> str:
+def _facts(run: TrainingRun) -> str:
     """The sizes of its data sets, in a line."""
-    found, started = job.progress.collected, job.progress.started
+    found, started = run.progress.collected, run.progress.started
     if found is None:
         return '<div class="vcf-facts"><span>Collecting labels.</span></div>'
     parts = [
@@ -128,7 +128,7 @@ def _facts(job: TrainingRun) -> str:
 
 def past(known: FineTuneState) -> None:
     """Past runs, newest first."""
-    ended = [job for job in known.runs if not job.running]
+    ended = [run for run in known.runs if not run.running]
     if not ended:
         return
     with theme.card("runs", "Past runs"):
@@ -137,12 +137,12 @@ def past(known: FineTuneState) -> None:
             chosen = st.selectbox(
                 "Run",
                 ended,
-                format_func=lambda job: f"{written_time(job.started_at)} · {job.state}",
+                format_func=lambda run: f"{written_time(run.started_at)} · {run.state}",
             )
-            st.code(app.jobs().log(chosen) or "Its log is empty.", language=None, height=260)
+            st.code(app.runs().log(chosen) or "Its log is empty.", language=None, height=260)
 
 
-def _row(job: TrainingRun) -> tuple[str, ...]:
-    took = (job.ended_at - job.started_at).total_seconds() / 60 if job.ended_at else 0.0
-    ended = f"{job.state}: {job.sentence}"
-    return written_time(job.started_at), str(job.asked.get("base", "")), written_minutes(took), ended
+def _row(run: TrainingRun) -> tuple[str, ...]:
+    took = (run.ended_at - run.started_at).total_seconds() / 60 if run.ended_at else 0.0
+    ended = f"{run.state}: {run.sentence}"
+    return written_time(run.started_at), str(run.asked.get("base", "")), written_minutes(took), ended

@@ -29,34 +29,34 @@ TILES = 12  # pictures shown of those won, and of those lost
 
 def last(known: FineTuneState) -> None:
     """The outcome of the last run, until somebody decides or dismisses it."""
-    job = known.runs[0] if known.runs else None
-    if job is None or job.running or job.id in st.session_state.setdefault("ft-dismissed", set()):
+    run = known.runs[0] if known.runs else None
+    if run is None or run.running or run.id in st.session_state.setdefault("ft-dismissed", set()):
         return
-    if job.state != FINISHED:
-        _unfinished(job)
+    if run.state != FINISHED:
+        _unfinished(run)
         return
-    finished = job.progress.finished
+    finished = run.progress.finished
     version = next((each for each in known.versions if finished and each.version == finished.version), None)
     if version and version.undecided:
         with st.container(key="card-verdict"):
-            verdict(known, version, job)
+            verdict(known, version, run)
 
 
-def _unfinished(job: TrainingRun) -> None:
-    how = "was cancelled" if job.state == CANCELLED else "failed"
+def _unfinished(run: TrainingRun) -> None:
+    how = "was cancelled" if run.state == CANCELLED else "failed"
     with theme.card("verdict", f"The last run {how}"):
-        theme.plain(job.sentence)
-        if log := app.jobs().log(job):
+        theme.plain(run.sentence)
+        if log := app.runs().log(run):
             with st.expander("End of its log"):
                 st.code(log, language=None, height=260)
-        st.button("Dismiss", key="ft-dismiss", on_click=once(_dismiss), args=[job.id])
+        st.button("Dismiss", key="ft-dismiss", on_click=once(_dismiss), args=[run.id])
 
 
-def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) -> None:
+def verdict(known: FineTuneState, challenger: Version, run: TrainingRun | None) -> None:
     """Champion and challenger side by side, the score so far, and the three decisions."""
     version, proof, champion = challenger.version, challenger.proof, known.champion.version
     trial = next((each for each in known.trials if each.version == version), None)
-    report = _report_of(job) if job else None
+    report = _report_of(run) if run else None
     valid = proof if proof and proof.against == champion else None
     # If it was proved on more labels than the records have, such as those of a file, that score is shown.
     live = trial if trial and trial.seen.n and (valid is None or trial.seen.n >= valid.n) else None
@@ -89,7 +89,7 @@ def verdict(known: FineTuneState, challenger: Version, job: TrainingRun | None) 
     if report:
         _details(report)
     refused = refusal(version, challenger.metrics, champion)
-    _actions(challenger, job, trial if trial and trial.verdict.proved else None, refused)
+    _actions(challenger, run, trial if trial and trial.verdict.proved else None, refused)
 
 
 def _reason(found: Verdict) -> str:
@@ -118,10 +118,10 @@ def _details(report: Report) -> None:
             _pictures(won, rows)
 
 
-def _report_of(job: TrainingRun) -> Report | None:
+def _report_of(run: TrainingRun) -> Report | None:
     """The run's report, or None if it has no valid one."""
     try:
-        return Report.parse(json.dumps(job.report))
+        return Report.parse(json.dumps(run.report))
     except ModelError:
         return None
 
@@ -153,7 +153,7 @@ def _tile(row: Changed) -> str:
     return tiles.tile(row.prediction_id, row.label, f"not {BY_NAME[wrong].title.lower()}")
 
 
-def _actions(challenger: Version, job: TrainingRun | None, proved: Trial | None, refused: str | None) -> None:
+def _actions(challenger: Version, run: TrainingRun | None, proved: Trial | None, refused: str | None) -> None:
     version, proof = challenger.version, challenger.proof
     with st.container(horizontal=True, key="ft-actions"):
         if proved is not None:
@@ -171,13 +171,13 @@ def _actions(challenger: Version, job: TrainingRun | None, proved: Trial | None,
                 )  # fmt: skip
                 if st.button("Promote", key="ft-override"):
                     _override(version, why)
-        if job:
+        if run:
             st.button(
-                "Keep for later", key="ft-keep", on_click=once(_dismiss), args=[job.id],
+                "Keep for later", key="ft-keep", on_click=once(_dismiss), args=[run.id],
                 help="It stays in the list of versions and can be promoted from there.",
             )  # fmt: skip
         st.button("Discard", key="ft-discard", on_click=once(_discard), args=[version])
-        html = job and app.jobs().folder(job.id).report_html()
+        html = run and app.runs().folder(run.id).report_html()
         if html:
             st.download_button(
                 "Report", html, f"{version.replace('/', '-')}-report.html", "text/html",
@@ -197,5 +197,5 @@ def _discard(version: str) -> None:
     app.registry().discard(version, datetime.now(UTC))
 
 
-def _dismiss(job_id: str) -> None:
-    st.session_state.setdefault("ft-dismissed", set()).add(job_id)
+def _dismiss(run_id: str) -> None:
+    st.session_state.setdefault("ft-dismissed", set()).add(run_id)

@@ -120,7 +120,7 @@ def registry() -> Registry:
 
 
 @ProcessValue
-def jobs() -> TrainingRuns:
+def runs() -> TrainingRuns:
     """The training runs. Raises RecordsError while the records cannot be opened."""
     return TrainingRuns.open(settings())
 
