@@ -62,7 +62,7 @@ class Distribution:
 
     @classmethod
     def of(cls, probabilities: Sequence[float]) -> "Distribution":
-        """Of seven probabilities, in the order of EMOTIONS."""
+        """The distribution with these seven probabilities, in the order of EMOTIONS."""
         first, second = sorted(range(len(NAMES)), key=lambda i: -probabilities[i])[:2]
         confidence = float(probabilities[first])
         lead = confidence - probabilities[second]

@@ -89,7 +89,7 @@ def smallest_step(losses: np.ndarray) -> int:
 
 
 def log_answers(student: Student, dataset: Dataset) -> np.ndarray:
-    """Log-probabilities (N x 7)."""
+    """The student's log-probabilities (N x 7) for a data set."""
     student.eval()
     device = next(student.parameters()).device
     answers = []

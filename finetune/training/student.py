@@ -92,7 +92,7 @@ class Student(nn.Module):
         return (moods - self.shift).log_softmax(1)
 
     def train(self, mode: bool = True) -> "Student":
-        """As in any module, except that batch norm keeps its running statistics."""
+        """Like `train` of any module, except that batch norm keeps its running statistics."""
         super().train(mode)
         for norm in norms(self):
             norm.eval()

@@ -23,7 +23,7 @@ class Role(IntEnum):
 
     @property
     def title(self) -> str:
-        """As written in a sentence."""
+        """The role as it is written in a sentence."""
         return self.name.lower()
 
 

@@ -128,7 +128,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def again_rows(plays: Sequence[MoodPlays]) -> str:
-    """By mood: the share of playlists that were asked for by "another one"."""
+    """For each mood, the share of playlists that were asked for by "another one"."""
     shown = [each for each in plays if each.plays]
     if not shown:
         return _nothing("No playlist has been suggested yet.")

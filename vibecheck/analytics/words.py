@@ -148,7 +148,7 @@ def on_calibration(found: Calibration) -> Answer:
 
 
 def on_confidence(found: Calibration, audited: Share) -> str:
-    """Its confidence and how often it is right, if the two clearly differ; else empty."""
+    """The model's confidence and how often it is right, if the two clearly differ; else empty."""
     if found.bias is None or audited.value is None or audited.n < ENOUGH:
         return ""
     says = audited.value + found.bias

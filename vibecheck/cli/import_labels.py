@@ -47,7 +47,7 @@ class ImportSummary:
         )
 
     def show(self) -> None:
-        """For people."""
+        """Print the summary for people."""
         new, known, relabelled = (self.counts[name] for name in ("new", "known", "relabelled"))
         sentence = f"{counted(new, 'picture')} imported"
         if known:

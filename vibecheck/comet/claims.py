@@ -30,7 +30,7 @@ def handle_all(
 
 @contextlib.contextmanager
 def held(outbox: Outbox, claimed: Claimed) -> Iterator[None]:
-    """Keeps renewing a claim."""
+    """Keeps renewing a claim until the block ends."""
     done = threading.Event()
 
     def hold() -> None:

@@ -133,7 +133,7 @@ class Asset:
 
     @classmethod
     def of(cls, listed: Any) -> "Asset | None":
-        """From an item of Comet's list, with metadata as JSON or as an object; None if it is unusable."""
+        """The asset in an item of Comet's list, with metadata as JSON or an object; None if unusable."""
         try:
             asset_id, name = str(listed["assetId"]), str(listed["fileName"])
             metadata = listed.get("metadata")

@@ -90,7 +90,7 @@ class TorchSession:
         self.name, self.shape = "pixels", ["faces", side, side, 3]
 
     def get_inputs(self) -> list["TorchSession"]:
-        """Its one input, which has a name and a shape."""
+        """The model's one input, which has a name and a shape."""
         return [self]
 
     def run(self, outputs: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -125,7 +125,7 @@ def make(
     threads: int,
     tell: Tell,
 ) -> dict[str, Any]:
-    """As `compile_folder`, for the `model` that was opened from it.
+    """Does what `compile_folder` does, for the `model` that was opened from the folder.
 
     Candidates are measured on `faces` and quantised with `calibration` (both N x side x side x 3 uint8 RGB).
     """
@@ -238,7 +238,7 @@ class _Faces(quantization.CalibrationDataReader):
 
 
 def _answers(classifier: Classifier, faces: np.ndarray) -> MeasuredAnswers:
-    """Its answers, one face at a time as in live video."""
+    """The model's answers, one face at a time as in live video."""
     classifier.probabilities(faces[:1])  # the first run allocates memory, and takes longer
     said, times = [], []
     for face in faces:

@@ -44,7 +44,7 @@ class RunRequest:
         return ["--json", *(f"--{name}={value}" for name, value in given.items() if value is not None)]
 
     def noted(self) -> dict[str, object]:
-        """As the records store it."""
+        """The options as the records store them."""
         return asdict(self) | {"since": self.since and self.since.isoformat()}
 
 

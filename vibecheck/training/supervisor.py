@@ -169,7 +169,7 @@ def note_end(table: RunsTable, folder: RunFolder, state: str, sentence: str, pro
 
 
 def progress_in(folder: RunFolder) -> RunProgress:
-    """The progress by `events.jsonl`."""
+    """The progress of a run, from its `events.jsonl`."""
     progress = RunProgress()
     with contextlib.suppress(OSError), folder.events.open("rb") as file:
         for line in events.lines(file):

@@ -54,7 +54,7 @@ class Rate:
         self._times: deque[float] = deque()
 
     def count(self, now: float) -> None:
-        """An event happens now."""
+        """Count an event that happens now."""
         self._times.append(now)
         while now - self._times[0] > WINDOW:
             self._times.popleft()

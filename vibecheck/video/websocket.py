@@ -118,7 +118,7 @@ class _Connection:
             await asyncio.gather(with_limit, return_exceptions=True)
 
     def _tell(self, mark: str) -> None:
-        """From any thread."""
+        """Send this mark next, in place of one that still waits. May be called from any thread."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._put, mark)
 

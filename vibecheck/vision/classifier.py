@@ -132,7 +132,7 @@ class Classifier:
         return self.probabilities(crop[np.newaxis], mirrored)[0]
 
     def _logits(self, crops: np.ndarray) -> np.ndarray:
-        """N x labels float64."""
+        """The logits of N crops: N x labels, float64."""
         with self._lock:
             parts = [
                 self._session.run(None, {self._input: crops[start : start + BATCH]})[0]
@@ -153,7 +153,7 @@ def open_session(path: Path, threads: int = 1) -> onnxruntime.InferenceSession:
 
 
 def mirror_images(crops: np.ndarray) -> np.ndarray:
-    """Flip N×H×W×3 images horizontally."""
+    """N x H x W x 3 images, flipped horizontally."""
     return np.ascontiguousarray(crops[:, :, ::-1])
 
 

@@ -115,7 +115,7 @@ def warp(picture: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
 
 
 def quick_warp(picture: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
-    """As `warp`, but a large face takes half the time and is slightly softer: good enough to follow it.
+    """Like `warp`, but a large face takes half the time and is slightly softer: good enough to follow it.
 
     The part of the picture that the square shows is averaged down before it is warped.
     """

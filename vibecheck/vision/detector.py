@@ -104,7 +104,7 @@ class FaceDetector:
         return rows[np.asarray(best, int)]
 
     def find_in_photo(self, picture: np.ndarray) -> list[Face]:
-        """As `find`, more thorough and slower, and with accurate landmarks of the largest face."""
+        """Like `find`, but more thorough and slower, and with accurate landmarks of the largest face."""
         found = self.find(picture) or self.find(picture, PHOTO_SIDE)
         return [self.refine(picture, self.refine(picture, each)) for each in found[:1]] + found[1:]
 

@@ -59,7 +59,7 @@ def jpeg_layout(data: bytes) -> JpegLayout:
 
 
 def _blocks(frame: bytes) -> float:
-    """From a frame header: 8 x 8 blocks of coefficients to each 8 x 8 pixels; 1.5 for 4:2:0, 3 for 4:4:4."""
+    """How many 8 x 8 blocks of coefficients a frame has for 8 x 8 pixels: 1.5 for 4:2:0, 3 for 4:4:4."""
     factors = [(each >> 4, each & 15) for each in frame[9 : 8 + 3 * frame[7] : 3]] if len(frame) > 7 else []
     widest = max((h for h, _ in factors), default=0) * max((v for _, v in factors), default=0)
     return sum(h * v for h, v in factors) / widest if widest else 4.0

@@ -27,7 +27,7 @@ class LabellerCount:
 
 
 class LabelQueues(Queries):
-    """The queues."""
+    """Queries for the queues of labellers."""
 
     def next(self, name: str, limit: int, labeller: str | None = None) -> list[LabelledPrediction]:
         """The next `limit` pictures of a queue, "useful" or "random", for a labeller."""

@@ -125,7 +125,7 @@ class Example:
 
     @classmethod
     def of(cls, row: Row) -> "Example":
-        """From a row of `outcomes`."""
+        """The example in a row of `outcomes`."""
         return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
 
 
