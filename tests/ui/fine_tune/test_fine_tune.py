@@ -397,7 +397,7 @@ def test_html_in_names_and_reasons_is_escaped(page, runs, registry):
 def test_records_that_cannot_be_read_show_an_error(open_page, store, monkeypatch, tmp_path):
     monkeypatch.setenv("VIBECHECK_DATABASE_URL", f"sqlite:///{tmp_path}")
     test = open_page(PAGE, Role.TRAINER)
-    assert not test.exception and "cannot be opened" in test.error[0].value
+    assert not test.exception and "is not a file" in test.error[0].value
 
 
 def test_labellers_who_often_disagree_are_named_and_their_labels_linked(store, page):
