@@ -196,8 +196,8 @@ def _inputs(
         crops=request.crops,
         keep_sides=keep_sides,
     )
-    teacher = base_model.named(settings, champion or champion_version(settings))
-    base = base_model.named(settings, request.base) if request.base else teacher
+    teacher = base_model.find_or_build(settings, champion or champion_version(settings))
+    base = base_model.find_or_build(settings, request.base) if request.base else teacher
     return base, teacher, collected
 
 

@@ -10,7 +10,7 @@ from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.model_source import EMBEDDED_NAME, parse_source
 
 
-def named(settings: Settings, name: str) -> Installed:
+def find_or_build(settings: Settings, name: str) -> Installed:
     """The model that `--base` names: a version, a Hub id, a folder, or embedded.
 
     A model that is not on this machine is fetched and built. Raises VibeCheckError.

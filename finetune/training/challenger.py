@@ -41,7 +41,7 @@ def train(
     """Train by the plan in `out`; None in every process of `state` but the first."""
     recipe, manifest = TrainingRecipe(**of.asked["recipe"]), base.manifest
     first = state is None or state.is_main_process
-    rows, valid = plan.data(out)
+    rows, valid = plan.open_data(out)
     if state is not None:
         state.wait_for_everyone()
     ids: list[str] = []

@@ -108,7 +108,7 @@ def write_data(
         dataset.write(path, rows, side, base.manifest, teacher)
 
 
-def data(out: Path) -> tuple["Dataset", "Dataset"]:
+def open_data(out: Path) -> tuple["Dataset", "Dataset"]:
     """The training and validation sets, memory-mapped."""
     from datasets import Dataset
 

@@ -60,7 +60,7 @@ def test_training_pictures_are_private_and_deleted_once_loaded(tmp_path):
     files = list((out / PICTURES).iterdir())
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600} and len(files) == 2
     assert stat.S_IMODE((out / PICTURES).stat().st_mode) == 0o700
-    train, valid = plan.data(out)
+    train, valid = plan.open_data(out)
     plan.discard_data(out)
     assert list(out.iterdir()) == []
     assert train["prediction_id"] == [each for each in labels[0] if each != gone.prediction_id]
