@@ -57,6 +57,14 @@ def test_volunteered_labels_are_called_biased():
     assert words.on_bias(accuracy([], {}, NONE, NONE, NONE)) == ""
 
 
+def test_few_answered_audits_show_the_range_that_the_others_allow():
+    asked = [Day(date(2026, 1, 1), 200, 200, 0, (0,) * 15)]
+    said = words.on_bias(accuracy(asked, {"audit": LabelTally(80, 60, 80)}, independent(60, 80), NONE, NONE))
+    assert said.startswith("40% of audits were answered.") and said.endswith("between 30% and 90%.")
+    most = {"audit": LabelTally(160, 120, 160)}
+    assert words.on_bias(accuracy(asked, most, independent(120, 160), NONE, NONE)) == ""
+
+
 def test_random_queue_accuracy_is_shown_with_its_interval():
     answers = {"labeller": LabelTally(40, 20)}
     said = words.on_bias(accuracy([], answers, NONE, independent(10, 20), NONE))

@@ -25,6 +25,8 @@ BEFORE = {"week": "last week", "4 weeks": "the 4 weeks before", "12 weeks": "the
 SMALL_ERROR = 0.03
 # Confidence is said to be calibrated where the error is less than this, by its interval.
 LARGEST_ERROR = 0.1
+# With a lower response rate, what the unanswered audits could change is said.
+MOST_ANSWERED = 0.8
 # A bin of confidence with fewer answers than this is not mentioned.
 ENOUGH_IN_BIN = 10
 
@@ -74,8 +76,14 @@ def on_accuracy(found: Accuracy, period: str) -> Answer:
 
 
 def on_bias(found: Accuracy) -> str:
-    """Volunteered labels and labellers' labels, which do not count in the headline."""
-    parts = []
+    """What the headline's interval leaves out: who did not answer, volunteered and labellers' labels."""
+    parts, answered = [], found.response.value or 0.0
+    if not found.missing and 0 < answered < MOST_ANSWERED:
+        least = answered * (found.audited.value or 0.0)
+        parts.append(
+            f"{answered:.0%} of audits were answered. The interval assumes that the others are alike; "
+            f"whatever they are, accuracy is between {least:.0%} and {least + 1 - answered:.0%}."
+        )
     if found.volunteered.n:
         parts.append(
             f"Volunteered: {found.volunteered.value:.0%} right of {found.volunteered.n:,}. Biased: people "

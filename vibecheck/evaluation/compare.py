@@ -1,4 +1,4 @@
-"""Whether a challenger is better than the champion: decided on labels that neither model influenced.
+"""Whether a challenger is better than the champion: decided on labels that were requested at random.
 
 People correct wrong answers and ignore right ones, so volunteered labels are mostly of the champion's
 errors, and any other model looks better on them. Only labels count here that were requested at random
