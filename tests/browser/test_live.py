@@ -268,6 +268,23 @@ def test_video_is_read_again_when_the_page_has_connected_again(app, open_browser
     expect(page.locator(".vc-mood.result")).to_be_visible()
 
 
+def test_video_goes_on_in_the_new_session_of_a_page_that_was_signed_out_in_another_tab(
+    app, open_browser, webcam
+):
+    context = open_browser(webcam)
+    page, other = context.new_page(), context.new_page()
+    page.goto(app.link())
+    start(page)
+    expect(mood(page)).to_have_text(MOODS)
+    other.goto(f"{app.url}/About")
+    other.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_have_count(0)
+    page.locator(".vc-details summary").click()
+    expect(page.locator(".vc-rates")).to_contain_text("WebSocket")
+    page.get_by_role("button", name="Check my vibe").click()
+    expect(page.locator(".vc-mood.result")).to_be_visible()
+
+
 def test_page_keeps_the_mood_and_says_so_when_no_frames_arrive(app, open_browser, webcam):
     page = opened(app, open_browser(webcam), CONNECTIONS)
     frame = start(page)

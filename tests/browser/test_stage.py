@@ -33,8 +33,9 @@ for (const name of ["mark", "stop"])
   addEventListener(`vibecheck-${name}`, ({detail}) => told[name].push(detail));
 const tell = (name, value) => told[name].push(value);
 const route = ROUTE;
-window.draw = (ticket) => {
-  window.leave = show({data: {route: {...route, ticket}}, setTriggerValue: tell, setStateValue: tell});
+window.draw = (ticket, session = "first") => {
+  const data = {route: {...route, ticket, session}};
+  window.leave = show({data, setTriggerValue: tell, setStateValue: tell});
 };
 draw("ticket");
 </script>"""
@@ -657,11 +658,15 @@ def test_a_box_is_gone_when_its_mark_holds_no_longer(visit):
     expect(stage_of(page).locator(".face")).to_have_count(0)
 
 
+@pytest.mark.parametrize("how", ["closed", "forgotten"])
 @pytest.mark.parametrize("mode", ["webrtc", "auto"])
-def test_video_that_the_app_ends_is_said_or_goes_on_over_the_socket(visit, mode):
+def test_video_that_the_app_ends_is_said_or_goes_on_over_the_socket(visit, mode, how):
     page = visit(mode, sockets=[])
     connected(page)
-    frame(page).evaluate("session.app.close()")
+    if how == "closed":
+        frame(page).evaluate("session.app.close()")
+    else:  # by the new session that the page has, while the connection to the old one stays
+        page.evaluate("draw('ticket'), draw('another', 'second')")
     if mode == "webrtc":
         is_said(page, "closed")
         start(page)  # works again
@@ -714,6 +719,29 @@ def test_a_camera_that_stops_is_said(visit):
     is_said(page, "ended")
     expect(stage_of(page).locator("#root button")).to_have_text("START")
     start(page)
+
+
+KEEP_PERMISSION = """
+const queried = navigator.permissions.query;
+navigator.permissions.query = async (what) => (window.permitted = await queried(what));"""
+
+
+@pytest.mark.quick
+def test_a_camera_that_the_visitor_blocks_during_the_video_was_not_unplugged(visit):
+    page = visit("webrtc", KEEP_PERMISSION)
+    connected(page)
+    frame(page).evaluate("""() => {
+      Object.defineProperty(permitted, "state", {value: "denied"});
+      permitted.dispatchEvent(new Event("change"));
+    }""")
+    is_said(page, "refused")
+    frame(page).evaluate("""() => {
+      const [track] = document.querySelector("video").srcObject.getVideoTracks();
+      track.stop();
+      track.dispatchEvent(new Event("ended"));
+    }""")
+    expect(stage_of(page).get_by_role("button", name="START")).to_be_visible()
+    is_said(page, "refused")
 
 
 @pytest.mark.quick

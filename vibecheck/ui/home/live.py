@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit_webrtc import VideoSinkTrack, WebRtcMode, WebRtcStreamerContext, webrtc_streamer
 from streamlit_webrtc.component import generate_frontend_component_key
 from streamlit_webrtc.eventloop import get_global_event_loop
@@ -90,12 +91,14 @@ def video() -> bool:
 
 
 def _route() -> dict[str, Any]:
-    """How the page may send its video: the setting, and a ticket that has not been used."""
+    """How the page may send its video: the setting, and a ticket that has not been used; and for whom."""
     if "ticket" not in st.session_state or tickets().is_used(st.session_state.ticket):
         # For this browser alone, unless the host drops cookies.
         browser = "" if NO_COOKIE in st.context.headers else visitor()
         st.session_state.ticket = tickets().issue(stream(), browser)
+    context = get_script_run_ctx()
     return {
+        "session": context.session_id if context else "",
         "mode": app.settings().video,
         "path": base_path() + VIDEO,
         "ticket": st.session_state.ticket,

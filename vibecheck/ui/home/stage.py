@@ -72,7 +72,7 @@ def stage(route: dict[str, Any]) -> None:
     """Draw the stage into streamlit-webrtc's frame.
 
     `route` says how video may travel: `mode` (see VIBECHECK_VIDEO), `path` and `ticket` of its WebSocket,
-    `constraints` of the camera.
+    `constraints` of the camera; and the `session` that reads it.
     """
 
     def chosen() -> None:

@@ -120,5 +120,5 @@ function makeCamera(view, report) {
     view.paint();
   };
 
-  return { open, show, release, hide, offer, ready, isAllowed };
+  return { open, show, release, hide, look, offer, ready, isAllowed };
 }

@@ -22,6 +22,7 @@ const camera = makeCamera(view, {
   lost() {
     if (!bySocket) press("STOP"); // streamlit-webrtc does not notice
     breakOff("ended");
+    camera.look(); // perhaps the visitor has blocked it
   },
   hidden() {
     leaveSocket();
@@ -75,20 +76,22 @@ const webrtc = makeWebRtc({
     remember(MEMORY.transport, "");
     if (view.trouble() === "blocked") view.setTrouble("");
   },
-  failed(end) {
-    if (bySocket || !view.isPlaying()) return;
-    if (route.mode === "auto") {
-      camera.show(view.video.srcObject.clone()); // streamlit-webrtc stops the tracks that it asked for
-      startSocket(end); // first: for the page the video goes on
-      press("STOP");
-    } else if (end) {
-      breakOff(end);
-      press("STOP");
-    } else {
-      view.setTrouble("blocked"); // it may still connect
-    }
-  },
+  failed: leaveWebRtc,
 });
+
+function leaveWebRtc(end) {
+  if (bySocket || !view.isPlaying()) return;
+  if (route.mode === "auto") {
+    camera.show(view.video.srcObject.clone()); // streamlit-webrtc stops the tracks that it asked for
+    startSocket(end); // first: for the page the video goes on
+    press("STOP");
+  } else if (end) {
+    breakOff(end);
+    press("STOP");
+  } else {
+    view.setTrouble("blocked"); // it may still connect
+  }
+}
 
 let changes = 0; // of the WebSocket's state
 const socketChanged = () => {
@@ -223,7 +226,10 @@ camera.ready.then(() => {
 });
 window.vibecheckStage = {
   setRoute(allowed) {
+    const before = route.session;
     route = allowed;
+    // A new session, for example after a sign-out in another tab, knows nothing of the old one's connection.
+    if (before && before !== route.session) leaveWebRtc("closed");
   },
   // 0 while no WebSocket is used, otherwise a number that changes with the state of the connection.
   socket: () => (bySocket ? changes : 0),
