@@ -126,6 +126,18 @@ def test_nothing_is_learned_below_50_audits_or_without_new_ones(store, registry)
     assert asked == [VERSION]
 
 
+def test_new_audits_are_learned_from_also_if_as_many_old_ones_are_deleted(store, registry):
+    """As in every deployment that is older than its retention."""
+    audit(store, 100)
+    registry.calibrations.learn_if_due(VERSION)
+    store.purge(NOW - timedelta(days=1) + timedelta(minutes=60))
+    audit(store, 60, seed=1, start=100)
+    asked = []
+    registry.calibrations.learn = asked.append
+    registry.calibrations.learn_if_due(VERSION)
+    assert asked == [VERSION]
+
+
 def test_calibration_is_undone_in_its_predictions_before_the_next_one_is_learned(store, registry):
     """The audits call for a temperature of 2.5, of which the one in use has only 1.3: the rest is not all."""
     used = put_into_use(registry, learned(ago=timedelta(days=2), temperature=1.3, bias=(0.0,) * 7))

@@ -38,7 +38,7 @@ class Calibrations(Queries):
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
-        self._learned: dict[str, int] = {}  # how many audits there were when it was last learned from them
+        self._learned: dict[str, datetime | None] = {}  # the newest audit when it was last learned from them
 
     def in_use(self, version: str) -> LearnedCalibration | None:
         """The calibration in use for a version; None for the one it shipped with."""
@@ -52,16 +52,16 @@ class Calibrations(Queries):
         return classifier if classifier.calibration == name else classifier.calibrated(scaling, name)
 
     def learn_if_due(self, version: str) -> LearnedCalibration | None:
-        """Learns from the audits of a version once there are a tenth more than last time, and 10 at least.
+        """Learns from the audits of a version once a tenth of them is new since last time, and 10 at least.
 
-        Returns the calibration that is in use from now on, or None where nothing changed.
+        Old audits are deleted meanwhile, so their number may stay the same. Returns the calibration that is
+        in use from now on, or None where nothing changed.
         """
         with reading(self._engine) as connection:
-            count = audits.count_answered(connection, version)
-        before = self._learned.get(version, 0)
-        if count < FEWEST or before <= count < before + max(STEP, before // 10):
+            count, new, newest = audits.count_answered(connection, version, self._learned.get(version))
+        if count < FEWEST or new < max(STEP, count // 10):
             return None
-        self._learned[version] = count
+        self._learned[version] = newest
         return self.learn(version)
 
     def learn(self, version: str) -> LearnedCalibration | None:

@@ -27,9 +27,18 @@ def may_be_asked(connection: Connection, visitor: str, now: datetime) -> bool:
     return asked_today < MOST_A_DAY and (last is None or now - last >= LOOKED)
 
 
-def count_answered(connection: Connection, version: str) -> int:
-    """The number of answered audits of a version; at most MOST_A_DAY count per visitor and day."""
-    return connection.execute(select(func.count()).where(*audits(Scope(model_version=version)))).scalar_one()
+def count_answered(
+    connection: Connection, version: str, since: datetime | None = None
+) -> tuple[int, int, datetime | None]:
+    """How many audits of a version were answered, how many after `since`, and when the newest was.
+
+    At most MOST_A_DAY count per visitor and day.
+    """
+    given = outcomes.c.given_at
+    later = func.count() if since is None else func.count().filter(given > since)
+    query = select(func.count(), later, func.max(given)).where(*audits(Scope(model_version=version)))
+    count, new, newest = connection.execute(query).one()
+    return count, new, newest
 
 
 def answered(connection: Connection, version: str, limit: int) -> list[Row]:
