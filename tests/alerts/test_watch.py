@@ -3,6 +3,7 @@ import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Barrier
@@ -84,10 +85,16 @@ def settings_for(url: str, tmp_path, **changes) -> Settings:
     return Settings(data=tmp_path, alert_url=url + SECRET, **changes)
 
 
-def test_each_alert_is_sent_once(store, going_on, tmp_path):
-    hook = Hook(200)
+@contextmanager
+def webhook(tmp_path, *answers):
+    """A webhook that gives these answers, and settings with its address."""
+    hook = Hook(*answers)
     with serving(hook) as server:
-        settings = settings_for(server.url, tmp_path)
+        yield hook, settings_for(server.url, tmp_path)
+
+
+def test_each_alert_is_sent_once(store, going_on, tmp_path):
+    with webhook(tmp_path, 200) as (hook, settings):
         for _ in range(3):
             look(store, settings, NOW)
         going_on.append(Alert("set_aside", "set_aside", "Comet rejected 1 record."))
@@ -97,9 +104,7 @@ def test_each_alert_is_sent_once(store, going_on, tmp_path):
 
 def test_failed_alert_is_logged_without_the_url_and_retried(store, going_on, tmp_path, clock, caplog):
     caplog.set_level(logging.DEBUG, "vibecheck")
-    hook = Hook(500, 500, 200)
-    with serving(hook) as server:
-        settings = settings_for(server.url, tmp_path)
+    with webhook(tmp_path, 500, 500, 200) as (hook, settings):
         look(store, settings, NOW)
         look(store, settings, NOW)
         assert len(hook.told) == 1, "not before the pause is over"
@@ -128,9 +133,7 @@ def test_alert_is_sent_by_a_webhook_that_was_out_of_order_for_months(store, goin
 
 
 def test_retry_after_of_the_server_is_obeyed(store, going_on, tmp_path, clock):
-    hook = Hook(Reply(429, b"", {"Retry-After": "600"}), 200)
-    with serving(hook) as server:
-        settings = settings_for(server.url, tmp_path)
+    with webhook(tmp_path, Reply(429, b"", {"Retry-After": "600"}), 200) as (hook, settings):
         look(store, settings, NOW)
         clock(watch.FIRST_PAUSE + 1)
         look(store, settings, NOW)
@@ -141,9 +144,7 @@ def test_retry_after_of_the_server_is_obeyed(store, going_on, tmp_path, clock):
 
 
 def test_alert_is_repeated_only_after_a_week_without_its_condition(store, going_on, tmp_path, clock):
-    hook = Hook(200)
-    with serving(hook) as server:
-        settings = settings_for(server.url, tmp_path)
+    with webhook(tmp_path, 200) as (hook, settings):
         for days in (0, 1, 8):
             look(store, settings, NOW)
             going_on.clear()
@@ -159,9 +160,7 @@ def test_alert_whose_cause_returns_within_a_week_and_stays_is_repeated_after_it(
     store, going_on, tmp_path, clock
 ):
     day = timedelta(days=1).total_seconds()
-    hook = Hook(200)
-    with serving(hook) as server:
-        settings = settings_for(server.url, tmp_path)
+    with webhook(tmp_path, 200) as (hook, settings):
         look(store, settings, NOW)
         going_on.clear()
         clock(day)
@@ -180,9 +179,7 @@ def test_alert_whose_cause_returns_within_a_week_and_stays_is_repeated_after_it(
 def test_event_is_never_sent_again(store, going_on, tmp_path, clock):
     going_on[:] = [Alert("comparison", "comparison b a", "b is proved better than a.", lasting=False)]
     decided = list(going_on)
-    hook = Hook(200)
-    with serving(hook) as server:
-        settings = settings_for(server.url, tmp_path)
+    with webhook(tmp_path, 200) as (hook, settings):
         look(store, settings, NOW)
         going_on.clear()
         clock(timedelta(days=60).total_seconds())
@@ -247,9 +244,7 @@ def test_alert_of_a_process_that_died_while_sending_is_sent_by_another(
     def die(*_):
         raise KeyboardInterrupt
 
-    hook = Hook(200)
-    with serving(hook) as server:
-        settings = settings_for(server.url, tmp_path)
+    with webhook(tmp_path, 200) as (hook, settings):
         with monkeypatch.context() as patched:
             patched.setattr(watch, "post", die)
             with pytest.raises(KeyboardInterrupt):
