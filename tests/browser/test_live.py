@@ -31,9 +31,9 @@ FRAMES = "document.querySelector('video').getVideoPlaybackQuality().totalVideoFr
 
 def without_smile(head: np.ndarray) -> np.ndarray:
     """The portrait with its mouth out of focus, which reads as neutral."""
-    mask = cv2.ellipse(np.zeros(head.shape[:2]), (121, 143), (40, 24), 0, 0, 360, 1.0, -1)
+    mask = cv2.ellipse(np.zeros(head.shape[:2]), (121, 150), (45, 30), 0, 0, 360, 1.0, -1)
     mask = cv2.GaussianBlur(mask, (0, 0), 3)[..., np.newaxis]
-    return (cv2.GaussianBlur(head, (0, 0), 6) * mask + head * (1 - mask)).astype(np.uint8)
+    return (cv2.GaussianBlur(head, (0, 0), 14) * mask + head * (1 - mask)).astype(np.uint8)
 
 
 def as_webcam(path: Path, recorded: bool = True) -> Path:
