@@ -112,4 +112,4 @@ $(VENV)/.tools: requirements-dev.txt $(APP)
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache .mypy_cache
+	rm -rf $(VENV) build vibecheck.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache .mypy_cache

@@ -53,6 +53,15 @@ def test_wrong_arguments_of_a_benchmark_are_reported_without_a_traceback(tmp_pat
         assert found.exit_code == 2 and "positive whole numbers" in found.output
 
 
+def test_a_command_in_a_deleted_folder_is_reported_in_one_sentence(tmp_path):
+    gone = (
+        f"mkdir gone && cd gone && rmdir ../gone && VIBECHECK_DATA=data {sys.executable} -m vibecheck stats"
+    )
+    run = in_shell(gone, tmp_path)
+    assert run.returncode == 1 and run.stderr.startswith("The current folder was deleted: ")
+    assert run.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("command", "name"), [("-m vibecheck", "python -m vibecheck"), ("vibecheck", "vibecheck")]
 )

@@ -157,6 +157,8 @@ def run(commands: typer.Typer) -> None:
     except OSError as error:
         if error.errno in DISK_FULL:
             sentence = "The disk is full: free some space, and give the command again."
+        elif error.filename is None and isinstance(error, FileNotFoundError):  # os.getcwd
+            sentence = "The current folder was deleted: change to another one, and give the command again."
         elif error.filename is None:
             raise
         else:

@@ -184,8 +184,8 @@ def folder_of(version: str, data: Path) -> Path:
         return there.folder if there and same else EMBEDDED
     if there is None:
         raise ModelError(
-            f"{version} is not ready on this machine: build it with python -m vibecheck compile. Those "
-            "that are ready are in python -m vibecheck models list."
+            f"{version} is not ready on this machine: python -m vibecheck models list shows the versions "
+            "that are, python -m vibecheck compile MODEL builds another."
         )
     return there.folder
 
