@@ -118,12 +118,12 @@ def versions_table(status: ModelStatus) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table with these heads of columns."""
+    """A table with these heads of columns. On narrow screens it scrolls sideways, also by the arrow keys."""
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in heads)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return (
-        f'<div class="vcd-wide"><table class="vcd-table"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="vcd-wide" tabindex="0" role="region" aria-label="Table"><table class="vcd-table">'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

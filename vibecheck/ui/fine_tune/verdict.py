@@ -130,7 +130,7 @@ def _groups(title: str, found: Sequence[GroupScore]) -> None:
     """The score in each mood or error slice, behind a button."""
     rows = [(each.name, f"{each.n:,}", f"{each.won:,}", f"{each.lost:,}") for each in found]
     with st.expander(title):
-        st.html(markup.table(("", "Labels", "Won", "Lost"), rows))
+        st.html(markup.table(("Group", "Labels", "Won", "Lost"), rows))
 
 
 def _reference(found: Comparison) -> str:
