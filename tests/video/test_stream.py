@@ -183,6 +183,22 @@ def test_readings_of_another_model_do_not_count(scripted, seen):
     assert [reading.model for reading in moment.readings] == [newer]
 
 
+def test_after_a_change_of_model_the_next_reading_has_a_face_that_may_be_kept(scripted, seen):
+    """Otherwise a vibe check within a second would say that the face has only just come into view."""
+    clock = Clock()
+    stream = Stream(scripted[1], clock)
+    newer = Manifest(version="newer", origin="elsewhere")
+    follows = []
+    for model in [seen.model] * 3 + [newer] * 3:
+        follows.append(stream.expected(clock.now).follow)
+        kept = None if follows[-1] else seen.kept
+        stream.add(replace(seen, at=clock.now, model=model, kept=kept), SIZE)
+        clock.now += 0.1
+    assert follows == [False, True, True, True, False, True]
+    made, _ = predict(stream.moment(), source="live", visitor=None, now=datetime.now(UTC))
+    assert made.model_version == "newer"
+
+
 def test_readings_under_another_calibration_do_not_count_and_the_moment_names_one(scripted, seen):
     clock = Clock()
     stream = Stream(scripted[1], clock)

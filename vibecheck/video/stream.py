@@ -240,6 +240,7 @@ class Stream:
                 self._smoother.reset()
                 self._readings.clear()
                 self._marks.clear()
+                self._searched = -math.inf  # a face that may be kept follows at once
             before = next((each.face for each in reversed(self._readings) if each.face), None)
             if reading.face and not (before and same_face(before, reading.face)):
                 self._face_since = reading.at
