@@ -57,6 +57,13 @@ def test_choice_of_what_is_kept_is_renewed_by_each_page_since_safari_forgets_wha
     assert [each for each in set_cookies if not each.startswith(VISITOR_COOKIE)] == renewed
 
 
+def test_visitor_id_is_kept_for_a_year_from_the_last_visit_so_that_the_newest_records_can_be_deleted():
+    scope = {"type": "http", "scheme": "http", "headers": [(b"cookie", b"vibecheck_visitor=" + b"5" * 32)]}
+    assert identify(scope).set_cookies == (
+        f"vibecheck_visitor={'5' * 32}; Path=/; HttpOnly; Max-Age=31536000; SameSite=Lax",
+    )
+
+
 def test_a_connection_that_sends_too_many_messages_is_closed():
     received = taken("/_stcore/stream", *[HEARTBEAT] * (AT_ONCE + 50))
     assert AT_ONCE <= len(received) < AT_ONCE + 50

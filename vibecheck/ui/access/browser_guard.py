@@ -1,6 +1,6 @@
 """Binds what a browser does to its cookies, before Streamlit sees it.
 
-- Each browser has a visitor id in an HttpOnly cookie, set when a page is first loaded.
+- Each browser has a visitor id in an HttpOnly cookie, set or renewed when a page is loaded.
 - The access link is traded for a pass in a cookie by a redirect, before any page is drawn.
 - A session is resumed, files are uploaded to it, and its downloads are served only with the cookies of the
   browser that opened it. Streamlit's addresses below /media would open for anybody.
@@ -185,9 +185,8 @@ def identify(scope: Scope) -> Client:
     shown, shown_pass = cookies.get(VISITOR_COOKIE), cookies.get(access_link.cookie_name())
     visitor = visitors().current(shown) if shown and is_visitor(shown) else new_visitor()
     has_pass = access_link.valid(shown_pass)
-    headers = []
-    if visitor != shown:
-        headers.append(_cookie(scope, VISITOR_COOKIE, visitor, f"HttpOnly; Max-Age={YEAR}; SameSite=Lax"))
+    # Renewed by each page: whoever lost it could not delete what was recorded shortly before.
+    headers = [_cookie(scope, VISITOR_COOKIE, visitor, f"HttpOnly; Max-Age={YEAR}; SameSite=Lax")]
     if shown_pass is not None and not has_pass:
         headers.append(_cookie(scope, access_link.cookie_name(), "", "HttpOnly; Max-Age=0; SameSite=Strict"))
     if (keep := cookies.get(KEEP_COOKIE, "")).isalpha() and keep.isascii():
