@@ -27,6 +27,7 @@ from vibecheck.records.db.transactions import (
     reading_raw,
     writing,
 )
+from vibecheck.records.stats import summaries
 
 MIGRATIONS = Path(__file__).with_name("migrations") / "versions"
 
@@ -116,6 +117,10 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     with _one_migration:
         command.upgrade(config, "head")
+    if (
+        current is not None
+    ):  # the summaries are derived from the other tables: no migration changes their rows
+        summaries.rebuild(connection)
 
 
 def _revision(connection: Connection) -> str | None:
