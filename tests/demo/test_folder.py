@@ -9,7 +9,7 @@ import pytest
 from tests.databases import open_store
 from tests.records.examples import a_prediction
 from tests.records.rows import rows_in
-from vibecheck.demo.folder import Made, build
+from vibecheck.demo.folder import build
 from vibecheck.demo.portraits import Portraits
 from vibecheck.demo.world import VERSIONS, Plan
 from vibecheck.errors import RecordsError
@@ -25,7 +25,7 @@ def portraits(reader) -> Portraits:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, portraits) -> tuple[Path, Made]:
+def made(tmp_path_factory, portraits) -> tuple[Path, str]:
     folder = tmp_path_factory.mktemp("demo") / "history"
     return folder, build(folder, PLAN, portraits)
 
@@ -38,12 +38,15 @@ def history(tmp_path) -> Path:
 
 
 def test_demo_folder_contains_the_planned_records_and_pictures(made):
-    folder, counts = made
-    assert counts.predictions == PLAN.checks == rows_in(folder, "SELECT count(*) FROM predictions")[0][0]
-    assert counts.feedback == rows_in(folder, "SELECT count(*) FROM feedback")[0][0] > 30
-    assert counts.plays == rows_in(folder, "SELECT count(*) FROM plays")[0][0] > PLAN.checks
-    assert 10 < counts.pictures == len(list(folder.rglob("input_*.jpg"))) <= PLAN.pictures
-    assert f"{PLAN.checks} predictions" in (folder / "DEMO").read_text()
+    folder, holds = made
+    predictions, labels, plays = (
+        rows_in(folder, f"SELECT count(*) FROM {table}")[0][0]
+        for table in ("predictions", "feedback", "plays")
+    )
+    pictures = len(list(folder.rglob("input_*.jpg")))
+    assert holds == f"{predictions} predictions, {labels} labels, {plays} playlists, {pictures} pictures"
+    assert predictions == PLAN.checks < plays and labels > 30 and 10 < pictures <= PLAN.pictures
+    assert f"Holds {holds}." in (folder / "DEMO").read_text()
     assert sorted(each.name for each in folder.parent.iterdir()) == ["history"]
 
 

@@ -19,8 +19,7 @@ SEVERAL = {
     "parts.hostname", "manifest.version", "found.n:,", "now.n:,", "each.n:,", "people.n:,", "each.theirs.n",
     "minutes:.0f", "minutes / 60:.1f", "left:.1f", "BUSY_SECONDS:g", "LEASE.seconds", "self.per_visitor",
     "passed // timedelta(minutes=1)", "passed // timedelta(hours=1)", "count", "report['faces']",
-    "result.faces", "len(faces)", "len(learned.ids)", "made.predictions", "made.feedback", "made.plays",
-    "made.pictures",
+    "result.faces", "len(faces)", "len(learned.ids)",
 }  # fmt: skip
 
 

@@ -33,11 +33,8 @@ def demo(
     refuse_others(out, replace)
     portraits = Portraits(Reader.open()) if pictures else None
     with counting("Writing a synthetic history", predictions) as advance:
-        made = build(out, plan, portraits, replace=replace, progress=advance)
-    typer.echo(
-        f"{out}: {made.predictions} predictions, {made.feedback} labels, {made.plays} playlists, "
-        f"{made.pictures} pictures, all made up."
-    )
+        holds = build(out, plan, portraits, replace=replace, progress=advance)
+    typer.echo(f"{out}: {holds}, all made up.")
     now, demo = Settings.load(), Settings(data=out, database_url=None, images=None)
     said = f"VIBECHECK_DATA={shlex.quote(str(out))}"
     if now.database_url:  # a setting that would win

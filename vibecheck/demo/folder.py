@@ -2,8 +2,8 @@
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from vibecheck.demo import history
@@ -23,16 +23,6 @@ DATABASE = "vibecheck.db"
 OURS = (STAMP, "images", DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """How many records were written."""
-
-    predictions: int = 0
-    feedback: int = 0
-    plays: int = 0
-    pictures: int = 0
-
-
 def build(
     folder: Path,
     plan: Plan,
@@ -40,11 +30,12 @@ def build(
     *,
     replace: bool = False,
     progress: Callable[[int], None] = lambda predictions: None,
-) -> Made:
-    """Fills `folder` with a history; `progress` is called with the number of predictions just written.
+) -> str:
+    """Fills `folder` with a history; returns how many records it holds, in words.
 
-    The folder must be new or empty, or, with `replace`, hold a synthetic history; other files in it are
-    kept. It appears once it is complete. Raises RecordsError.
+    `progress` is called with the number of predictions just written. The folder must be new or empty, or,
+    with `replace`, hold a synthetic history; other files in it are kept. It appears once it is complete.
+    Raises RecordsError.
     """
     folder = folder.absolute()
     refuse_others(folder, replace)
@@ -52,15 +43,15 @@ def build(
         folder.parent.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            made = _fill(unfinished, plan, portraits, progress)
-            (unfinished / STAMP).write_text(_stamp(plan, made), encoding="utf-8")
+            holds = _fill(unfinished, plan, portraits, progress)
+            (unfinished / STAMP).write_text(_stamp(plan, holds), encoding="utf-8")
             unfinished.chmod(0o755)  # the usual permissions; a temporary folder is private to its owner
             _put_in_place(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     except OSError as error:
         raise RecordsError(f"{folder} cannot be written ({error.strerror}): name another folder.") from error
-    return made
+    return holds
 
 
 def refuse_others(folder: Path, replace: bool) -> None:
@@ -92,11 +83,11 @@ def _settings(folder: Path) -> Settings:
     return Settings.model_construct(data=folder, database_url=None)
 
 
-def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Callable[[int], None]) -> Made:
+def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Callable[[int], None]) -> str:
     settings = _settings(folder)
     images = Pictures(settings.images_url)
     engine = open_database(settings.records_url)
-    predictions = feedback = plays = pictures = 0
+    made: Counter[str] = Counter()
     try:
         with writing(engine) as connection:
             bulk.write_versions(connection, history.versions(plan))
@@ -105,16 +96,14 @@ def _fill(folder: Path, plan: Plan, portraits: Portraits | None, progress: Calla
                 images.put(prediction_id, jpeg, wait=False)
             with writing(engine) as connection:
                 bulk.write(connection, records)
-            predictions += len(records.predictions)
-            feedback += len(records.feedback)
-            plays += len(records.plays)
-            pictures += len(shown)
+            made.update(predictions=len(records.predictions), labels=len(records.feedback))
+            made.update(playlists=len(records.plays), pictures=len(shown))
             progress(len(records.predictions))
         with writing(engine) as connection:
             summaries.rebuild(connection)
     finally:
         engine.dispose()
-    return Made(predictions, feedback, plays, pictures)
+    return ", ".join(f"{count} {what}" for what, count in made.items())
 
 
 def _put_in_place(unfinished: Path, folder: Path) -> None:
@@ -131,12 +120,11 @@ def _put_in_place(unfinished: Path, folder: Path) -> None:
     shutil.rmtree(old.parent, ignore_errors=True)
 
 
-def _stamp(plan: Plan, made: Made) -> str:
+def _stamp(plan: Plan, holds: str) -> str:
     return (
         "The records in this folder are a synthetic history: the people, their moods and their answers are\n"
         "made up. The faces are those that scikit-image ships (Labeled Faces in the Wild), altered.\n\n"
         f"Made by: python -m vibecheck demo --seed {plan.seed} --days {plan.days} "
         f"--predictions {plan.checks} --pictures {plan.pictures} --until {plan.until.isoformat()}\n"
-        f"Holds {made.predictions} predictions, {made.feedback} labels, {made.plays} playlists, "
-        f"{made.pictures} pictures.\n"
+        f"Holds {holds}.\n"
     )
