@@ -152,8 +152,9 @@ def _judge(
     """Judge against the champion of this moment, and promote if that was asked for."""
     from finetune.judging.judge import judge_challenger
 
-    champion = champion_version(settings)
-    if champion == trained.version:  # promoted already: by this run before it was ended, or by somebody
+    if (
+        champion_version(settings) == trained.version
+    ):  # promoted already: by this run before it was ended, or by somebody
         return
     if judging is None:  # read again: some may have been deleted during the training, and others added
         source = "store" if trained.from_records else trained.source
@@ -161,7 +162,6 @@ def _judge(
         judging = collect(settings, source, pictures=pictures, crops=trained.crops).judging
     report = judge_challenger(
         settings,
-        champion,
         trained.version,
         judging,
         request.reference,

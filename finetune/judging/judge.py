@@ -19,13 +19,12 @@ from finetune.metrics import scores
 from vibecheck.analytics import model_comparison
 from vibecheck.cli.records import open_store
 from vibecheck.emotions import NAMES
-from vibecheck.evaluation.compare import compare, judge, veto
+from vibecheck.evaluation.compare import Comparison, judge, veto
 from vibecheck.evaluation.evidence import Settled, settled_of
 from vibecheck.evaluation.proof import Proof
 from vibecheck.evaluation.report import BothScores, Changed, Report
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
-from vibecheck.models.version import Version
 from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
 from vibecheck.records.labels.labelled import HELD_OUT, LabelledPicture
 from vibecheck.records.readings import ShadowReading
@@ -35,7 +34,6 @@ from vibecheck.vision.classifier import Classifier
 
 def judge_challenger(
     settings: Settings,
-    champion: str,
     challenger: Path | str,
     held_out: Sequence[LabelledPicture],
     reference: Path | None,
@@ -43,22 +41,20 @@ def judge_challenger(
     trained_on: Collection[str],
     now: datetime,
 ) -> Report:
-    """Compare a challenger (a compiled model folder, or a version) with the champion, a version.
+    """Compare a challenger (a compiled model folder, or a version) with the champion.
 
     All labels in the records judge that may, and of the pictures `held_out` those that may; `reference` is a
     folder of labelled pictures or a CSV file (see `vibecheck.importing.label_files`), or None; `trained_on`
     are the ids of all predictions that the challenger was trained on. Writes `report.json` and `report.html`
-    into `out`, and keeps the proof with the version if it is registered, unless it has one against the
-    champion that runs and `champion` is another: only then does the report show faces, since deletions reach
-    the reports that the registry knows. Raises VibeCheckError.
+    into `out`, and keeps the proof with the version if it is registered: only then does the report show
+    faces, since deletions reach the reports that the registry knows. Raises VibeCheckError.
     """
-    folders = (
-        each if isinstance(each, Path) else folder_of(each, settings.data) for each in (champion, challenger)
-    )
-    models = [Classifier.load(folder, settings.threads) for folder in folders]
-    versions = [model.version for model in models]
     ids = [row.prediction_id for row in held_out]
     with open_store(settings) as store, Registry.open(settings) as registry:
+        folder = challenger if isinstance(challenger, Path) else folder_of(challenger, settings.data)
+        folders = folder_of(registry.champion().version, settings.data), folder
+        models = [Classifier.load(each, settings.threads) for each in folders]
+        versions = [model.version for model in models]
         registered = {each.version: each for each in registry.versions()}
         recorded = store.with_pictures(ids)
         found, pictures, left_out = _judging(
@@ -78,30 +74,22 @@ def judge_challenger(
         settled = settled_of(known.metrics, versions[0]) if known else None
         own = None
         if reference:
-            answers, truth, left_out["unusable in the reference set"] = read_reference(models, reference)
-            own = answers, truth
+            own, left_out["unusable in the reference set"] = read_reference(models, reference)
         attempt = registry.attempt(versions[1], versions[0])
         trained = len(set(trained_on))
         kept = known.proof if known else None
         report = _report(versions, found, faces, settled, kept, own, trained, +left_out, attempt, now)
         shown = {name: row.picture for name, row in pictures.items() if row.picture is not None}
         page = write(report, out, {}).resolve()
-        # A proof against the champion that runs counts more than one against another.
-        counts_more = kept is not None and kept.against == registry.champion().version != report.champion
-        if known is not None and not counts_more:
-            _prove(registry, known, report, page)
+        if known is not None:
+            if kept and kept.report not in ("", str(page)):
+                without_faces(Path(kept.report))  # that of an earlier proof
+            registry.prove(report.challenger, report.proof(str(page)))
             # Faces only now: a report that the registry does not know would keep them for ever.
             write(report, out, shown)
             if gone := recorded - store.with_pictures(ids):  # deleted before the report was there
                 write(report, out, {name: shown[name] for name in shown.keys() - gone})
     return report
-
-
-def _prove(registry: Registry, known: Version, report: Report, page: Path) -> None:
-    """Keeps the proof with the version; the report of an earlier proof loses its faces."""
-    if known.proof and known.proof.report not in ("", str(page)):
-        without_faces(Path(known.proof.report))
-    registry.prove(report.challenger, report.proof(str(page)))
 
 
 def _judging(
@@ -159,7 +147,7 @@ def _report(
     faces: model_comparison.SameFaces,
     settled: Settled | None,
     kept: Proof | None,
-    own: tuple[list[np.ndarray], np.ndarray] | None,
+    reference: Comparison | None,
     trained_on: int,
     left_out: Counter[str],
     attempt: int,
@@ -168,11 +156,6 @@ def _report(
     champion, challenger = versions
     held_out = model_comparison.compared(faces, settled)
     said = [model_comparison.probabilities(found, faces.labels, version) for version in versions]
-    reference = None
-    if own:
-        answers, truth = own
-        first, second = (each.argmax(axis=1) for each in answers)
-        reference = compare(first, second, truth)
     verdict = judge(held_out, reference, attempt)
     if kept and kept.proved and kept.against == champion and not veto(reference):
         verdict = kept  # it stays valid, for example when labels are deleted
@@ -188,15 +171,9 @@ def _report(
         left_out=dict(left_out),
         held_out=held_out,
         reference=reference,
-        scores=_pair(said, faces.truth) if faces.labels else None,
-        reference_scores=_pair(*own) if own else None,
+        scores=BothScores(*(scores(each, faces.truth) for each in said)) if faces.labels else None,
         changed=_changed(faces, said),
     )
-
-
-def _pair(said: Sequence[np.ndarray], truth: np.ndarray) -> BothScores:
-    champion, challenger = (scores(each, truth) for each in said)
-    return BothScores(champion, challenger)
 
 
 def _changed(faces: model_comparison.SameFaces, said: Sequence[np.ndarray]) -> tuple[Changed, ...]:

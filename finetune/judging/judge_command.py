@@ -18,7 +18,6 @@ def judge(
     challenger: Annotated[
         str, typer.Argument(help="A version that models list shows, or a model folder.", show_default=False)
     ],
-    champion: Annotated[str, typer.Option(help="Version to compare with. Default: the champion.")] = "",
     reference: Annotated[
         Path | None,
         typer.Option(help="Labelled pictures on which it may lose one point of accuracy."),
@@ -33,24 +32,22 @@ def judge(
     Writes report.json and report.html, and stores the proof with a registered version.
     """
     from finetune.data.collect import collect
-    from vibecheck.models.installed import champion_version
 
     settings = Settings.load()
     rows = collect(settings, "store", None).rows
-    report, folder = compared(settings, challenger, champion, reference, out, rows)
+    report, folder = compared(settings, challenger, reference, out, rows)
     if as_json:
         typer.echo(json.dumps(report.plain()))
         return
     typer.echo(report.reason)
     typer.echo(f"The report is in {folder / HTML_FILE}.")
-    if report.proved and report.champion == champion_version(settings):
+    if report.proved:
         typer.echo(f"To make it the champion: python -m vibecheck models promote {report.challenger}")
 
 
 def compared(
     settings: Settings,
     challenger: str,
-    champion: str,
     reference: Path | None,
     out: Path | None,
     rows: Sequence[LabelledPicture],
@@ -62,15 +59,14 @@ def compared(
     from vibecheck.vision.manifest import Manifest
 
     with Registry.open(settings) as registry:
-        against = champion or registry.champion().version
         there = Path(challenger)
         installed = InstalledModels(settings.data)
         model = there if there.is_dir() and installed.find(challenger, ()) is None else challenger
         version = Manifest.read(model).version if isinstance(model, Path) else model
-        if version == against:
+        if version == registry.champion().version:
             raise ModelError(f"{version} is the champion itself: name another one.")
         folder = out or settings.data / "trials" / installed.folder(version).name
         record = registry.record(version)
     learned = record.trained_on if record else ()
     now = datetime.now(UTC)
-    return judge_challenger(settings, against, model, rows, reference, folder, learned, now), folder
+    return judge_challenger(settings, model, rows, reference, folder, learned, now), folder

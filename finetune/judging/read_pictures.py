@@ -7,6 +7,7 @@ import numpy as np
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
+from vibecheck.evaluation.compare import Comparison, compare
 from vibecheck.importing import label_files
 from vibecheck.models.shadow import read_by
 from vibecheck.records.labels.labelled import LabelledPicture
@@ -38,14 +39,14 @@ def read_pictures(
     return made, unreadable
 
 
-def read_reference(models: Sequence[Classifier], source: Path) -> tuple[list[np.ndarray], np.ndarray, int]:
-    """The models' readings of the operator's own labelled pictures (N x 7 each), and the labels.
+def read_reference(models: Sequence[Classifier], source: Path) -> tuple[Comparison, int]:
+    """Compares champion and challenger on the operator's own labelled pictures.
 
-    The third is the number of lines, folders and pictures that cannot be used. Raises LabelsError if none
+    The second is the number of lines, folders and pictures that cannot be used. Raises LabelsError if none
     can.
     """
     detector = FaceDetector()
-    said: list[list[np.ndarray]] = [[] for _ in models]
+    answers: list[list[np.intp]] = []
     labels: list[int] = []
     unusable = 0
     for each in label_files.read(source):
@@ -58,9 +59,9 @@ def read_reference(models: Sequence[Classifier], source: Path) -> tuple[list[np.
         except PictureError:
             unusable += 1
             continue
-        for model, answers in zip(models, said, strict=True):
-            answers.append(model.read_face(picture, face))
+        answers.append([model.read_face(picture, face).argmax() for model in models])
         labels.append(NAMES.index(each.label))
     if not labels:
         raise LabelsError(f"{source} holds no labelled picture that can be read.")
-    return [np.array(answers) for answers in said], np.array(labels), unusable
+    champion, challenger = np.array(answers).T
+    return compare(champion, challenger, np.array(labels)), unusable

@@ -27,7 +27,6 @@ REPORT = Report(
     held_out=Comparison(2, 1, 1, 1, 1, 0.75, 0.5, -0.4, 0.4),
     reference=None,
     scores=BothScores(SCORES, SCORES),
-    reference_scores=None,
     changed=(Changed("0" * 32, "happy", "sad", 0.5, "happy", 0.7),),
 )
 

@@ -88,9 +88,8 @@ class Report:
     many more audits would prove it, None where it is not ahead. `trained_on` is how many predictions the
     challenger learned from, `left_out` how many labels could not judge, by reason. It is the `attempt`-th
     challenger that was judged against this champion. `held_out` decides; `reference` is the same on the
-    operator's own pictures. `scores` are those of both models on the labels that judge (None without any),
-    `reference_scores` on the reference set. `changed` are the faces that one model got right and the other
-    wrong, those that were lost first.
+    operator's own pictures. `scores` are those of both models on the labels that judge (None without any).
+    `changed` are the faces that one model got right and the other wrong, those that were lost first.
     """
 
     challenger: VersionName
@@ -104,7 +103,6 @@ class Report:
     held_out: Comparison
     reference: Comparison | None
     scores: BothScores | None
-    reference_scores: BothScores | None
     changed: Annotated[tuple[Changed, ...], Field(max_length=20_000)]
     attempt: Annotated[int, Field(ge=1, le=10**6)] = 1
     format: Literal[1] = 1

@@ -40,21 +40,21 @@ def other(tmp_path) -> Path:
 
 
 def test_a_folder_is_compared_against_the_champion(settings, champion, other):
-    report, folder = compared(settings, str(other), "", None, None, [])
+    report, folder = compared(settings, str(other), None, None, [])
     assert (report.challenger, report.champion, report.proved) == ("other", champion, False)
     assert folder == settings.data / "trials" / "other" and (folder / "report.html").is_file()
 
 
 def test_report_is_written_to_the_given_file(settings, champion, other, tmp_path):
-    _, folder = compared(settings, str(other), champion, None, tmp_path / "here", [])
+    _, folder = compared(settings, str(other), None, tmp_path / "here", [])
     assert folder == tmp_path / "here" and (folder / "report.json").is_file()
 
 
 def test_model_that_cannot_be_judged_is_refused_with_a_reason(settings, other):
     with pytest.raises(ModelError, match="is not ready on this machine"):
-        compared(settings, "unknown", SHIPPED, None, None, [])
+        compared(settings, "unknown", None, None, [])
     with pytest.raises(ModelError, match="is the champion itself"):
-        compared(settings, SHIPPED, SHIPPED, None, None, [])
+        compared(settings, SHIPPED, None, None, [])
 
 
 def test_a_folder_for_the_report_that_is_a_file_is_refused_before_anything_is_read(other, tmp_path):
