@@ -18,7 +18,7 @@ from PIL import Image
 
 from benchmarks.harness.models import random_vit
 from finetune.embedded.ferplus import Faces, read
-from finetune.metrics import report
+from finetune.metrics import scores
 from vibecheck.emotions import NAMES
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 
@@ -158,5 +158,5 @@ def _accuracy(model: Classifier, faces: Faces) -> dict[str, tuple[float, float]]
         return model.probabilities(np.stack([cv2.resize(picture, side) for picture in pictures]))
 
     ways = {"other camera": _another_camera, "clean": lambda picture: picture}
-    scores = {name: report(answers(alter), faces.truth) for name, alter in ways.items()}
-    return {name: (each["accuracy"], each["balanced_accuracy"]) for name, each in scores.items()}
+    found = {name: scores(answers(alter), faces.truth) for name, alter in ways.items()}
+    return {name: (each.accuracy, each.balanced_accuracy) for name, each in found.items()}

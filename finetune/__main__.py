@@ -1,7 +1,6 @@
 """python -m finetune …"""
 
 import json
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -21,21 +20,11 @@ app.command()(judge)
 def pretrain(
     data: Annotated[Path, typer.Option(help="Folder with FER+'s train.parquet and valid.parquet.")],
     out: Annotated[Path, typer.Option(help="Folder for the model; its name becomes the version.")],
-    architecture: Annotated[
-        str, typer.Option(help="resnet, slim or resnet18.")
-    ] = PretrainRecipe.architecture,
     epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = PretrainRecipe.epochs,
-    side: Annotated[
-        int, typer.Option(min=32, max=224, help="Side of the model's input in px.")
-    ] = PretrainRecipe.side,
     batch: Annotated[int, typer.Option(min=2, help="Batch size.")] = PretrainRecipe.batch,
     rate: Annotated[
         float, typer.Option(min=0.001, help="Factor on the learning rate.")
     ] = PretrainRecipe.rate,
-    seed: Annotated[int, typer.Option(help="Random seed.")] = PretrainRecipe.seed,
-    minutes: Annotated[
-        float, typer.Option(help="Stop after this many minutes; the same command resumes.")
-    ] = math.inf,
 ) -> None:
     """Train a model like the embedded one from scratch on FER+; prints a line of JSON after each epoch.
 
@@ -45,24 +34,13 @@ def pretrain(
     from finetune.embedded.pretrain import pretrain
     from finetune.progress import as_line
 
-    recipe = PretrainRecipe(
-        architecture=architecture,
-        epochs=epochs,
-        side=side,
-        batch=batch,
-        rate=rate,
-        seed=seed,
-    )
-    done = pretrain(
+    pretrain(
         ferplus.read(data / "train.parquet"),
         ferplus.read(data / "valid.parquet"),
         out,
-        recipe,
+        PretrainRecipe(epochs=epochs, batch=batch, rate=rate),
         lambda event: typer.echo(as_line(event)),
-        minutes,
     )
-    if not done:
-        typer.echo("Not finished yet: the same command resumes.", err=True)
 
 
 @app.command()

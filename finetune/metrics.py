@@ -42,28 +42,6 @@ def scores(probabilities: np.ndarray, truth: np.ndarray) -> Scores:
     )
 
 
-def report(probabilities: np.ndarray, truth: np.ndarray) -> dict:
-    """`n, accuracy, balanced_accuracy, macro_f1, per_class, ece, confusion` of N x 7 probabilities.
-
-    `per_class` gives recall and number by mood; rows of `confusion` are the truth, columns the answer,
-    both in the order of EMOTIONS.
-    """
-    found = scores(probabilities, truth)
-    confusion = np.array(found.confusion)
-    f1 = 2 * confusion.diagonal() / np.maximum(1, confusion.sum(axis=0) + confusion.sum(axis=1))
-    return {
-        "n": found.n,
-        "accuracy": found.accuracy,
-        "balanced_accuracy": found.balanced_accuracy,
-        "macro_f1": float(f1.mean()),
-        "per_class": {
-            name: {"recall": right / n if n else 0.0, "n": n} for name, (right, n) in found.per_class.items()
-        },
-        "ece": found.ece,
-        "confusion": [list(row) for row in found.confusion],
-    }
-
-
 def nll_with_noise(answers: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Negative log-likelihood (nats, M x N) of N labels by the log-probabilities of M models (M x N x 7).
 

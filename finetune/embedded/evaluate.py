@@ -1,13 +1,14 @@
 """Evaluates a model folder on FER+ faces as it runs in the app: ONNX Runtime with calibration."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from finetune import metrics
 from finetune.embedded.alterations import ALTERATIONS
 from finetune.embedded.ferplus import Faces
-from finetune.metrics import prior_weights, report
 from vibecheck.analytics.calibration_fit import calibration_error
 from vibecheck.vision.classifier import Classifier
 from vibecheck.vision.manifest import Manifest
@@ -30,8 +31,8 @@ def altered(folder: Path, faces: Faces) -> dict[str, dict[str, float]]:
     rows = {}
     for name in ALTERATIONS:
         answers = classifier.probabilities(as_input(clear.pictures, classifier.side, name))
-        measured = report(answers, clear.truth)
-        rows[name] = {each: measured[each] for each in ("accuracy", "balanced_accuracy", "ece")}
+        measured = metrics.scores(answers, clear.truth)
+        rows[name] = {each: getattr(measured, each) for each in ("accuracy", "balanced_accuracy", "ece")}
     return rows
 
 
@@ -48,24 +49,26 @@ def evaluate(folder: Path, faces: Faces, prior: float | None = None) -> dict:
 
 
 def scores(probabilities: np.ndarray, faces: Faces, manifest: Manifest) -> dict:
-    """`metrics.report` on the faces with a majority vote for one of the seven moods, and more.
+    """`metrics.scores` on the faces with a majority vote for one of the seven moods, and more.
 
-    `probabilities` are the answers to all N faces, N x 7, corrected as `manifest` says. Also returns `prior`,
-    `agreed_accuracy` (see `Faces.agreed`), `fer2013_accuracy` and `fer2013_balanced_accuracy` on FER2013's
-    labels of all faces, and `ece_reweighted`: the calibration error under the class distribution that the
-    correction assumes.
+    `probabilities` are the answers to all N faces, N x 7, corrected as `manifest` says. `per_class` gives
+    recall and number by mood. Also returns `prior`, `agreed_accuracy` (see `Faces.agreed`),
+    `fer2013_accuracy` and `fer2013_balanced_accuracy` on FER2013's labels of all faces, and `ece_reweighted`:
+    the calibration error under the class distribution that the correction assumes.
     """
     clear = faces.truth >= 0
-    result = report(probabilities[clear], faces.truth[clear])
-    agreed = report(probabilities[faces.agreed], faces.truth[faces.agreed])
-    by_label = report(probabilities, faces.label)
+    found = metrics.scores(probabilities[clear], faces.truth[clear])
+    agreed = metrics.scores(probabilities[faces.agreed], faces.truth[faces.agreed])
+    by_label = metrics.scores(probabilities, faces.label)
     trained = np.asarray(manifest.class_prior or [1 / 7] * 7)
     meant_for = trained ** (1 - manifest.prior_strength)
-    weights = prior_weights(faces.truth[clear], meant_for)
-    return result | {
+    weights = metrics.prior_weights(faces.truth[clear], meant_for)
+    recalls = {name: {"recall": k / n if n else 0.0, "n": n} for name, (k, n) in found.per_class.items()}
+    return asdict(found) | {
+        "per_class": recalls,
         "ece_reweighted": calibration_error(probabilities[clear], faces.truth[clear], weights),
-        "agreed_accuracy": agreed["accuracy"],
-        "fer2013_accuracy": by_label["accuracy"],
-        "fer2013_balanced_accuracy": by_label["balanced_accuracy"],
+        "agreed_accuracy": agreed.accuracy,
+        "fer2013_accuracy": by_label.accuracy,
+        "fer2013_balanced_accuracy": by_label.balanced_accuracy,
         "prior": manifest.prior_strength if manifest.class_prior else 0.0,
     }

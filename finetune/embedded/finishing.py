@@ -70,7 +70,7 @@ def finish(
 
 def fold(model: PreTrainedModel, recipe: PretrainRecipe, share: float) -> PreTrainedModel:
     """The model with one head: (1 - share) times the votes' plus `share` times the label's."""
-    one = build(recipe.architecture, list(NAMES))
+    one = build(recipe.channels, list(NAMES))
     state = model.state_dict()
     head = last_layer(model)
     (name,) = (name for name, module in model.named_modules() if module is head)

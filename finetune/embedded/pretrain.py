@@ -5,7 +5,6 @@ network has a head for each. The exponential moving average of the weights becom
 `finishing`). Runs on a GPU if there is one. An interrupted run resumes from its checkpoint.
 """
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -22,7 +21,7 @@ from finetune.embedded.ferplus import Faces
 from finetune.embedded.finishing import OUTPUTS, finish, logits_of, normal, pictures_of
 from finetune.embedded.recipe import PretrainRecipe
 from finetune.embedded.training_set import TrainingSet, training_set
-from finetune.metrics import report
+from finetune.metrics import scores
 from finetune.training.augment import augment, mixed
 from finetune.training.student import decay_groups
 from vibecheck.emotions import NAMES
@@ -42,14 +41,13 @@ def pretrain(
     out: Path,
     recipe: PretrainRecipe,
     tell: Callable[[dict], None] = lambda event: None,
-    minutes: float = math.inf,
-) -> bool:
-    """Train, and write the finished model folder into `out`; returns whether it is finished.
+) -> None:
+    """Train, and write the finished model folder into `out`.
 
-    Stops after the first epoch that ends later than `minutes` after the beginning; another call with the same
-    arguments resumes. `tell` gets a dict after each epoch, and one at the end. On a CPU, the same recipe,
-    data, machine and number of threads give the same model. Raises VibeCheckError if the name of `out` cannot
-    be a version's, or if `out` holds a checkpoint of other arguments.
+    If it is interrupted, another call with the same arguments resumes after the last whole epoch. `tell`
+    gets a dict after each epoch, and one at the end. On a CPU, the same recipe, data, machine and number of
+    threads give the same model. Raises VibeCheckError if the name of `out` cannot be a version's, or if `out`
+    holds a checkpoint of other arguments.
     """
     began = time.monotonic()
     try:
@@ -66,22 +64,20 @@ def pretrain(
         logits = logits_of(run.average.module, pictures_of(valid), recipe.side)
         shares = logits[:, : len(NAMES)].softmax(1).numpy()  # by the votes' head
         clear = valid.truth >= 0
-        scores = report(shares[clear], valid.truth[clear])
+        found = scores(shares[clear], valid.truth[clear])
         run.save(out / CHECKPOINT, epoch + 1)
-        elapsed = time.monotonic() - began
         tell(
             {
                 "epoch": epoch + 1,
                 "of": recipe.epochs,
                 "loss": loss,
-                **{name: scores[name] for name in ("accuracy", "balanced_accuracy", "ece")},
-                "minutes": elapsed / 60,
+                "accuracy": found.accuracy,
+                "balanced_accuracy": found.balanced_accuracy,
+                "ece": found.ece,
+                "minutes": (time.monotonic() - began) / 60,
             }
         )
-        if elapsed > minutes * 60 and epoch + 1 < recipe.epochs:
-            return False
     tell(finish(run.average.module, recipe, run.priors, valid, out))
-    return True
 
 
 class _Run:
@@ -99,7 +95,7 @@ class _Run:
         # What a checkpoint has to agree with.
         self._about = asdict(recipe) | {"faces": len(faces)}
         torch.manual_seed(recipe.seed)
-        model = build(recipe.architecture, OUTPUTS)
+        model = build(recipe.channels, OUTPUTS)
         self.model = model.to(device).to(memory_format=torch.channels_last)
         keep = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average)
         self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=keep, use_buffers=True)

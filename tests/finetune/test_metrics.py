@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.metrics import bias_corrected, nll_with_noise, prior_weights, report, temperature
+from finetune.metrics import bias_corrected, nll_with_noise, prior_weights, scores, temperature
 from vibecheck.emotions import NAMES
 
 
@@ -21,19 +21,17 @@ def test_prior_weights_give_the_truth_the_requested_class_mix(truth):
     assert mix == pytest.approx(prior)
 
 
-def test_report_matches_values_computed_by_hand():
+def test_scores_match_values_computed_by_hand():
     truth = np.array([0, 0, 0, 3, 3, 6])
     answers = [0, 0, 3, 3, 3, 0]
-    result = report(np.array([confident(answer, 0.8) for answer in answers]), truth)
-    assert (result["n"], result["accuracy"]) == (6, pytest.approx(4 / 6))
-    assert result["balanced_accuracy"] == pytest.approx((2 / 3 + 1 + 0) / 3)
-    assert result["per_class"]["angry"] == {"recall": pytest.approx(2 / 3), "n": 3}
-    assert result["per_class"]["sad"]["n"] == 0
-    assert result["macro_f1"] == pytest.approx((4 / 6 + 4 / 5) / 7)
-    confusion = np.array(result["confusion"])
+    result = scores(np.array([confident(answer, 0.8) for answer in answers]), truth)
+    assert (result.n, result.accuracy) == (6, pytest.approx(4 / 6))
+    assert result.balanced_accuracy == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert result.per_class["angry"] == (2, 3) and result.per_class["sad"] == (0, 0)
+    confusion = np.array(result.confusion)
     assert confusion.shape == (7, 7) and confusion.sum() == 6
     assert confusion[NAMES.index("angry"), NAMES.index("happy")] == 1
-    assert result["ece"] == pytest.approx(abs(4 / 6 - 0.8))
+    assert result.ece == pytest.approx(abs(4 / 6 - 0.8))
 
 
 def answers_that_are_honest(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:

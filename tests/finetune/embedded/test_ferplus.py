@@ -63,7 +63,7 @@ def test_shares_sum_to_one_even_without_a_vote(tmp_path):
 
 
 def test_unusable_file_is_named_in_the_error(tmp_path):
-    with pytest.raises(VibeCheckError, match=r"nothing\.parquet is missing"):
+    with pytest.raises(VibeCheckError, match=r"There is no file .*nothing\.parquet: check --data"):
         read(tmp_path / "nothing.parquet")
     (tmp_path / "text.parquet").write_text("text")
     with pytest.raises(VibeCheckError, match=r"text\.parquet is not a parquet file"):
