@@ -227,9 +227,10 @@ def test_broken_settings_file_is_reported_without_its_content(path, text):
         ),
         (
             DOTENV,
-            'VIBECHECK_THREADS=2\nVIBECHECK_RETENTION_DAYS="7\n',
-            "Line 2 of .env is ignored: write it as NAME=value.",
+            '# Two threads\nVIBECHECK_THREADS=2\n\n\n  VIBECHECK_RETENTION_DAYS="7\n',
+            "Line 5 of .env is ignored: write it as NAME=value.",
         ),
+        (DOTENV, "VIBECHECK_AUTO_PROMOTE\n", "Line 1 of .env is ignored: write it as NAME=value."),
         (
             PROJECT,
             'spotify_client_id = "x"',

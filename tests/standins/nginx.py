@@ -40,8 +40,8 @@ class Nginx:
 
 
 @contextmanager
-def nginx_before(ports: Sequence[int], folder: Path) -> Iterator[Nginx]:
-    """nginx in front of apps at these ports of this machine; `folder` is its own."""
+def nginx_before(ports: Sequence[int], folder: Path, host: str = "127.0.0.1") -> Iterator[Nginx]:
+    """nginx in front of apps at these ports of this machine, or of `host`; `folder` is its own."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if program is None:
         missing("nginx is not installed: apt install nginx")
@@ -49,7 +49,7 @@ def nginx_before(ports: Sequence[int], folder: Path) -> Iterator[Nginx]:
     text = OURS.read_text(encoding="utf-8")
     for written, meant in zip((8501, 8502), ports, strict=True):
         assert f"server 127.0.0.1:{written} " in text
-        text = text.replace(f"server 127.0.0.1:{written} ", f"server 127.0.0.1:{meant} ")
+        text = text.replace(f"server 127.0.0.1:{written} ", f"server {host}:{meant} ")
     log = "access_log /var/log/nginx/access.log vibecheck;"
     assert "listen 80;" in text and log in text
     text = text.replace(log, f"{log} access_log {folder}/copies.log copies;")

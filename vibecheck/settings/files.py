@@ -40,11 +40,16 @@ def read_dotenv() -> dict[str, object]:
 
 
 def broken_lines() -> list[int]:
-    """The numbers of the lines of .env that cannot be parsed. Raises SettingsError if it cannot be read."""
+    """The numbers of the lines of .env that set nothing. Raises SettingsError if it cannot be read."""
     with _readable(DOTENV):
         path = Path(DOTENV)
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return [each.original.line for each in parse_stream(StringIO(text)) if each.error]
+    found = []
+    for each in parse_stream(StringIO(text)):
+        if each.error or (each.key and each.value is None):
+            parsed = each.original.string  # with the blank lines before it
+            found.append(each.original.line + parsed[: -len(parsed.lstrip())].count("\n"))
+    return found
 
 
 def scalars(entries: Mapping[str, object]) -> dict[str, str]:
