@@ -82,6 +82,12 @@ def test_few_answers_do_not_prove_a_calibration_error():
     assert said.detail == "The differences are within noise"
 
 
+def test_right_answers_alone_neither_prove_that_confidence_is_too_low_nor_that_it_is_not_too_high():
+    """At a calibrated confidence of 95%, 40 answers are all right in 13% of samples."""
+    found = calibration([confidence_bin(14, 40, 40, 38.0)])
+    assert found.low == 0 and found.high > 0.05
+
+
 def test_calibration_without_answers_has_no_error():
     found = calibration([])
     assert (found.n, found.error, found.bias, found.steps) == (0, None, None, ())

@@ -86,9 +86,9 @@ def test_no_mistakes_and_no_answers_are_worded_differently():
 
 def test_confidence_is_called_reliable_unreliable_or_unknown():
     said = words.on_calibration(calibration([confidence_bin(13, 100, 90, 90.0)]))
-    assert said.figure == "Yes, within 7 points" and said.interval == "0–7"
+    assert said.figure == "Yes, within 9 points" and said.interval == "0–9"
     said = words.on_calibration(calibration([confidence_bin(13, 100, 50, 90.0)]))
-    assert said.figure == "Off by 41 points" and "Overconfident where it says 90%" in said.detail
+    assert said.figure == "Off by 40 points" and "Overconfident where it says 90%" in said.detail
     assert words.on_calibration(calibration([])).figure == "Not known yet"
 
 

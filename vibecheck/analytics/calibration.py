@@ -11,8 +11,6 @@ from vibecheck.records.stats.results import Bin
 # Simulated samples, and the errors that are tried.
 DRAWS = 500
 TRIED = np.linspace(0, 1, 101)
-# How often each bin is right is simulated as if this many more answers there equalled the confidence.
-PRIOR_ANSWERS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +43,10 @@ def calibration(bins: Sequence[Bin]) -> Calibration:
     """The error and the diagram of one model, or of all; the same answers give the same interval.
 
     Each visitor has one vote. The gaps in a sample are larger than the true ones: about 15 points for 30
-    answers with calibrated confidence. So samples of as many cases as there are visitors are simulated with
-    smaller and larger gaps than those observed (test inversion). The error is the one of which the observed
-    gaps are the median; the interval ends where they would be extreme. Better than calibrated counts as
-    calibrated.
+    answers with calibrated confidence. So samples of as many cases as there are visitors are simulated, by
+    normal distributions, with smaller and larger gaps than those observed (test inversion). The error is the
+    one of which the observed gaps are the median; the interval ends where they would be extreme. Better than
+    calibrated counts as calibrated.
     """
     if not bins:
         return Calibration(0, None, None, None, None, ())
@@ -57,14 +55,13 @@ def calibration(bins: Sequence[Bin]) -> Calibration:
     mean, gaps = confidence / weight, (confidence - right) / total
     observed = float(np.abs(gaps).sum())
     direction = gaps / observed if observed else weight / total
-    visitors = max(1, round(total))
-    rate = np.clip((right + PRIOR_ANSWERS * mean) / (weight + PRIOR_ANSWERS), 0, 1)
-    shares = np.concatenate([weight * rate, weight * (1 - rate)])
-    draws = np.random.default_rng(0).multinomial(visitors, shares / shares.sum(), size=DRAWS)
-    hits, misses = draws[:, : len(bins)], draws[:, len(bins) :]
-    noise = (misses * rate - hits * (1 - rate)) / visitors
-    errors = np.abs(noise + TRIED[:, np.newaxis, np.newaxis] * direction).sum(axis=2)
-    curves = np.maximum.accumulate(np.quantile(errors, [0.975, 0.5, 0.025], axis=1), axis=1)
+    share = weight / total
+    rates = np.clip(mean - TRIED[:, np.newaxis] * direction / share, 0, 1)
+    # Rates near 0 or 1, at which all answers are alike, do not make these answers certain.
+    variance = np.maximum(rates * (1 - rates), mean * (1 - mean)) * share / max(1, total)
+    noise = np.random.default_rng(0).normal(size=(DRAWS, 1, len(bins))) * np.sqrt(variance)
+    errors = np.abs(noise + TRIED[:, np.newaxis] * direction).sum(axis=2)
+    curves = np.maximum.accumulate(np.quantile(errors, [0.975, 0.5, 0.025], axis=0), axis=1)
     at_least = observed, observed, max(observed, curves[1, 0])
     low, error, high = (float(np.interp(x, y, TRIED)) for x, y in zip(at_least, curves, strict=True))
     return Calibration(
