@@ -152,9 +152,8 @@ def _judge(
     """Judge against the champion of this moment, and promote if that was asked for."""
     from finetune.judging.judge import judge_challenger
 
-    if (
-        champion_version(settings) == trained.version
-    ):  # promoted already: by this run before it was ended, or by somebody
+    # Promoted already: by this run before it was ended, or by somebody.
+    if champion_version(settings) == trained.version:
         return
     if judging is None:  # read again: some may have been deleted during the training, and others added
         source = "store" if trained.from_records else trained.source

@@ -117,9 +117,7 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     with _one_migration:
         command.upgrade(config, "head")
-    if (
-        current is not None
-    ):  # the summaries are derived from the other tables: no migration changes their rows
+    if current is not None:  # no migration fills the summaries, which are derived from the other tables
         summaries.rebuild(connection)
 
 
