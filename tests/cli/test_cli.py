@@ -583,7 +583,7 @@ def test_report_is_a_single_file(tmp_path):
     assert "How good is it, really?" in (tmp_path / "report.html").read_text(encoding="utf-8")
     run = vibecheck("report", "--out", "-", cwd=tmp_path)
     assert run.returncode == 0 and run.stdout.startswith("<!doctype html>") and "</html>" in run.stdout
-    assert not (tmp_path / "-").exists()
+    assert not (tmp_path / "-").exists() and not run.stderr
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ def report(
 
     with output_file(out) as file:
         file.write(page(*_known(period, model, source, step)).encode())
-    typer.echo(f"Written to {out}.", err=str(out) == "-")
+    if str(out) != "-":
+        typer.echo(f"Written to {out}.")
 
 
 def _known(
