@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import tempfile
 import threading
 from contextlib import suppress
 from functools import cache
@@ -203,17 +202,12 @@ def _sqlite(url: URL) -> Engine:
 def _make_private(file: Path) -> None:
     """Creates the file if needed; only its owner may read it and, as SQLite copies the mode, its log.
 
-    It is created under another name: closing any descriptor of a file drops all locks that the process holds
-    on it, SQLite's too, and another process would delete the log in use (sqlite.org/howtocorrupt.html, 2.2).
+    SQLite itself creates it: closing any other descriptor of a file drops all locks that the process holds on
+    it, and another process would delete the log in use (sqlite.org/howtocorrupt.html, 2.2).
     """
-    with suppress(OSError):  # SQLite says what is wrong
+    with suppress(OSError, sqlite3.Error):  # the first transaction says what is wrong
         if not file.exists():
-            descriptor, new = tempfile.mkstemp(dir=file.parent)
-            os.close(descriptor)
-            try:
-                os.link(new, file)
-            finally:
-                Path(new).unlink()
+            sqlite3.connect(file).close()
         if not file.is_file():  # whoever else uses a folder could no longer enter it
             raise RecordsError(f"{file} is not a file, but would have to hold the records: {ELSEWHERE}.")
         if file.stat().st_mode & 0o077:
