@@ -1,6 +1,7 @@
 """Outcomes tallied by visitor, so that each has one vote: which outcomes, and SQL that adds them up."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from operator import eq, ge, le
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,13 @@ Groups = dict[tuple[str, str], tuple[VisitorTally, VisitorTally]]
 
 def inside(table: Table, scope: Scope) -> list[ColumnElement[bool]]:
     """The conditions of a scope; `table` is a summary, or for a scope of all days, `predictions`."""
-    conditions: list[ColumnElement[bool]] = []
-    if scope.since is not None:
-        conditions.append(table.c.day >= scope.since)
-    if scope.until is not None:
-        conditions.append(table.c.day <= scope.until)
-    if scope.model_version is not None:
-        conditions.append(table.c.model_version == scope.model_version)
-    if scope.source is not None:
-        conditions.append(table.c.source == scope.source)
-    return conditions
+    limits = (
+        ("day", ge, scope.since),
+        ("day", le, scope.until),
+        ("model_version", eq, scope.model_version),
+        ("source", eq, scope.source),
+    )
+    return [compare(table.c[name], limit) for name, compare, limit in limits if limit is not None]
 
 
 def audits(scope: Scope) -> list[ColumnElement[bool]]:
