@@ -76,7 +76,7 @@ class Recording(Queries):
                 kept = replace(prediction_of(row), picture_kept=True)
                 mine = update(predictions).where(predictions.c.id == prediction_id)
                 connection.execute(mine.values(picture_kept=True))
-                messages.enqueue(connection, PictureKept(kept, now))
+                messages.enqueue(connection, PictureKept(prediction_id, now))
             undo.pop_all()
         return kept
 

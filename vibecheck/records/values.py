@@ -54,9 +54,10 @@ def _check_one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def check_time(what: str, moment: datetime) -> None:
-    """Raises ValueError unless `moment` carries a time zone."""
+    """Raises ValueError unless `moment` carries a time zone, OverflowError outside the years 1 to 9999."""
     if moment.utcoffset() is None:
         raise ValueError(f"{what} must carry a time zone")
+    moment.astimezone(UTC)
 
 
 def as_utc(moment: datetime) -> datetime:

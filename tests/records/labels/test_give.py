@@ -111,7 +111,7 @@ def test_picture_can_be_kept_after_the_prediction_was_added(store, prediction):
     assert store.picture(prediction.id) == JPEG
     told = queued(store)[-1]
     assert told.kind == "picture_kept"
-    assert told.payload == payload_of(PictureKept(kept, NOON + SECOND))
+    assert told.payload == payload_of(PictureKept(kept.id, NOON + SECOND))
 
 
 def test_a_picture_that_is_kept_is_not_replaced(store):

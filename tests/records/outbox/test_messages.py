@@ -19,7 +19,7 @@ PROMOTION = Promotion("b", "a", "promotion", "it is better", NOON)
 
 
 UNDONE = FeedbackUndone(EXAMPLE.id, 1, NOON)
-KEPT = PictureKept(replace(EXAMPLE, picture_kept=True), NOON)
+KEPT = PictureKept(EXAMPLE.id, NOON)
 DELETION = Deletion(EXAMPLE.id, NOON, NOON)
 
 

@@ -35,6 +35,18 @@ from vibecheck.records.values import (
 
 Message = Prediction | Feedback | FeedbackUndone | Play | PictureKept | SideDrawn | Deletion | Promotion
 
+# The kind of each message, and the field with its time.
+KINDS: dict[type[Message], tuple[str, str]] = {
+    Prediction: ("prediction", "made_at"),
+    Feedback: ("feedback", "given_at"),
+    FeedbackUndone: ("feedback_undone", "undone_at"),
+    Play: ("play", "suggested_at"),
+    PictureKept: ("picture_kept", "kept_at"),
+    SideDrawn: ("side", "drawn_at"),
+    Deletion: ("deletion", "deleted_at"),
+    Promotion: ("promotion", "made_at"),
+}
+
 # The subject of the note in which a sender keeps its state.
 SENDER = "comet-sender"
 
@@ -83,25 +95,9 @@ def _is_sent(connection: Connection, rows: Iterable[Mapping[str, Any]] = ()) -> 
 
 def row_of(value: Message) -> dict[str, Any]:
     """The row of `outbox` for a value."""
-    match value:
-        case Prediction():
-            kind, prediction_id, created_at = "prediction", value.id, value.made_at
-        case Feedback():
-            kind, prediction_id, created_at = "feedback", value.prediction_id, value.given_at
-        case Play():
-            kind, prediction_id, created_at = "play", value.prediction_id, value.suggested_at
-        case FeedbackUndone():
-            kind, prediction_id, created_at = "feedback_undone", value.prediction_id, value.undone_at
-        case PictureKept():
-            kind, prediction_id, created_at = "picture_kept", value.prediction.id, value.kept_at
-        case SideDrawn():
-            kind, prediction_id, created_at = "side", value.prediction_id, value.drawn_at
-        case Deletion():
-            kind, prediction_id, created_at = "deletion", value.prediction_id, value.deleted_at
-        case Promotion():
-            kind, prediction_id, created_at = "promotion", "", value.made_at
-    payload = payload_of(value)
-    return {"kind": kind, "prediction_id": prediction_id, "payload": payload, "created_at": created_at}
+    (kind, time), payload = KINDS[type(value)], payload_of(value)
+    about = payload.get("id") or payload.get("prediction_id", "")  # a promotion is about none
+    return {"kind": kind, "prediction_id": about, "payload": payload, "created_at": getattr(value, time)}
 
 
 def enqueue_model(connection: Connection, version: str) -> None:
