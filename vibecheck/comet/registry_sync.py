@@ -42,8 +42,7 @@ def restore_models(comet: Comet, registry: Registry) -> int:
         try:
             if layout.MODEL_NAME.fullmatch(asset.name):
                 record = _RECORD.validate_json(comet.get(layout.MODELS, asset))
-                for moment in (record.registered_at, *(each.from_when for each in record.learned)):
-                    moment.astimezone(UTC)
+                record.registered_at.astimezone(UTC)  # within the years 1 to 9999
                 if layout.model_name(record.version) == asset.name:
                     found[record.version] = record
             elif layout.PROMOTION_NAME.fullmatch(asset.name):

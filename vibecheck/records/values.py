@@ -182,7 +182,7 @@ class FeedbackUndone:
 class PictureKept:
     """A visitor allowed the picture to be kept after the prediction was stored."""
 
-    prediction: Prediction  # as it is now, with `picture_kept` true
+    prediction_id: str
     kept_at: datetime
 
 
