@@ -73,9 +73,7 @@ def tuned(registry, folder, tmp_path) -> Registry:
     registry.begin("embedded-3", "the first", NOW)
     changed = Changed(IDS[0], "happy", "sad", 0.5, "happy", 0.7)
     tally = Comparison(30, 10, 25, 16, 1, 90.0, 0.0)
-    report = Report(
-        TUNED, "embedded-3", NOW, True, "Proved better.", 0, 3, {}, tally, None, None, None, (changed,)
-    )
+    report = Report(TUNED, "embedded-3", NOW, True, "Proved better.", 0, 3, {}, tally, None, None, (changed,))
     page = f'<p>Proved</p><img data-prediction="{IDS[0]}" src="data:image/jpeg;base64,AAAA">'
     out = tmp_path / "out"
     out.mkdir()

@@ -362,7 +362,7 @@ def test_report_shows_its_figures_and_the_pictures_that_still_exist(store, page,
     report = Report(
         NEW, CHAMP, NOW, False, "Not proved.", 120, 30, {},
         Comparison(80, 48, 60, 17, 5, 24.0), Comparison(50, 40, 41, 3, 2, 1.0),
-        BothScores(scores(48, 0.08), scores(60, 0.05)), None, tuple(changed),
+        BothScores(scores(48, 0.08), scores(60, 0.05)), tuple(changed),
     )  # fmt: skip
     finished_run(runs, registry, False, report.plain())
     words = said(page())
