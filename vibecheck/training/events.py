@@ -90,7 +90,6 @@ class Epoch(_EventModel):
     epoch: Annotated[float, Field(ge=0, le=10**6)]
     accuracy: Share | None = None
     balanced_accuracy: Share | None = None
-    minutes_left: Minutes | None = None
 
 
 class Milestone(_EventModel):

@@ -12,7 +12,7 @@ from vibecheck.errors import RecordsError, TrainingError
 from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.training import estimate, resources
 from vibecheck.training.estimate import Estimate
-from vibecheck.training.pace import PastRun, pace
+from vibecheck.training.pace import pace
 from vibecheck.training.runs import RunRequest
 from vibecheck.training.runs_table import FINISHED
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -182,7 +182,7 @@ def _pace(known: FineTuneState) -> float:
             labels = found.train / estimate.TRAIN
             estimated = estimate.of_labels(size, round(labels), run.asked.get("epochs")).minutes
             taken = (run.ended_at - run.started_at).total_seconds() / 60
-            past.append(PastRun(estimated, taken, run.asked.get("load")))
+            past.append((taken / estimated, run.asked.get("load")))
     return pace(past, resources.threads(), resources.cores(), psutil.getloadavg()[0])
 
 

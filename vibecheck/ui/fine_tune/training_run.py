@@ -11,7 +11,6 @@ from vibecheck.analytics import markup
 from vibecheck.analytics import training_curves as curves
 from vibecheck.analytics.words import written_time
 from vibecheck.errors import RecordsError
-from vibecheck.training.events import RunProgress
 from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.fine_tune.start_run import written_minutes
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -94,16 +93,9 @@ def _left(run: TrainingRun) -> str:
     if step and step.of:
         parts.append(f"Epoch {min(max(1, math.ceil(step.epoch)), step.of):.0f} of {step.of:.0f}")
     parts.append(f"{run.progress.done:.0%}")
-    if (left := _minutes_left(run.progress)) is not None:
-        parts.append(f"about {written_minutes(left)} left")
+    if step and step.minutes_left is not None:
+        parts.append(f"about {written_minutes(step.minutes_left)} left")
     return " · ".join(parts)
-
-
-def _minutes_left(progress: RunProgress) -> float | None:
-    """Minutes to the end, as last reported by the run; None before its first report."""
-    if progress.step and progress.step.minutes_left is not None:
-        return progress.step.minutes_left
-    return progress.epochs[-1].minutes_left if progress.epochs else None
 
 
 def _facts(run: TrainingRun) -> str:
