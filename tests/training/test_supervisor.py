@@ -91,6 +91,6 @@ def test_full_disk_neither_stops_a_run_nor_hides_its_end(engine, folder):
     table.begin(ID, {}, "here", "1")
     folder.events.symlink_to("/dev/full")
     for name in ("child", "end"):  # nothing can be written there either
-        (folder.path / f".{name}.json.part").mkdir()
+        (folder.path / f"{name}.json").mkdir()
     assert Supervisor(folder, table).run([*CHILD, "--base=quick", f"--out={folder.out}"], {}) == "finished"
     assert table.get(ID).state == "finished" and table.get(ID).progress.finished.version == "tuned-1"

@@ -14,6 +14,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from vibecheck.records import disk
+
 # In `out`: face crops while they are being opened, the lock of the run, and what a finished training leaves.
 PICTURES, LOCK, MODEL, TRAINED = "data", ".lock", "model", "trained.json"
 # The end of the log that is shown.
@@ -109,9 +111,7 @@ def clean(root: Path, keep: Iterable[str]) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any] | Sequence[str]) -> None:
     """Writes a JSON file whole or not at all. Raises OSError."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    disk.write(path, json.dumps(content, indent=2).encode() + b"\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
