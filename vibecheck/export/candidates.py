@@ -57,29 +57,16 @@ UNDISTURBED = 0.25
 class Candidate:
     """One way to run a model, measured.
 
-    `ms` is for one face; `agreement` the share of faces with the reference's top mood; the differences are
-    of probabilities; `refused` says why it is rejected, or is empty.
+    `ms` is for one face; `agreement` the share of faces with the reference's top mood; the difference is of
+    probabilities; `refused` says why it is rejected, or is empty.
     """
 
     name: str
     ms: float
     agreement: float
     mean_difference: float
-    largest_difference: float
     bytes: int
     refused: str
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredAnswers:
-    """A model's answers to N faces: N x 7 probabilities, and the ms that each took."""
-
-    probabilities: np.ndarray
-    times: list[float]
-
-    @property
-    def ms(self) -> float:
-        return statistics.quantiles(self.times, n=round(1 / UNDISTURBED))[0]
 
 
 class TorchSession:
@@ -134,7 +121,9 @@ def make(
     mapping = label_mapping(folder)
     if manifest.grey:  # such a model sees only grey, and its processor accepts nothing else
         faces = grey(faces)
-    reference = _answers(Classifier(TorchSession(model, faces.shape[1]), mapping, manifest), faces)
+    reference, pytorch_ms = _answers(
+        Classifier(TorchSession(model, faces.shape[1]), mapping, manifest), faces
+    )
     with tempfile.TemporaryDirectory(dir=folder) as work:
         paths = list(_write(model, calibration, Path(work), tell))
         measured = []
@@ -142,8 +131,8 @@ def make(
             tell("checking", number, len(paths))
             shutil.copy(folder / "config.json", path.parent)
             manifest.write(path.parent)
-            found = _answers(Classifier.load(path.parent, threads), faces)
-            measured.append(_judged(name, path, found, reference))
+            found, ms = _answers(Classifier.load(path.parent, threads), faces)
+            measured.append(_judged(name, path, ms, found, reference))
         taken = [each for each in measured if not each.refused]
         if not taken:
             reasons = "; ".join(f"{each.name}: {each.refused}" for each in measured)
@@ -154,7 +143,7 @@ def make(
     return {
         "candidate": best.name,
         "ms": best.ms,
-        "pytorch_ms": reference.ms,
+        "pytorch_ms": pytorch_ms,
         "pixels": model.pixels.description,
         "threads": threads,
         "cores": os.cpu_count(),
@@ -237,28 +226,26 @@ class _Faces(quantization.CalibrationDataReader):
         return None if face is None else {"pixels": face[np.newaxis]}
 
 
-def _answers(classifier: Classifier, faces: np.ndarray) -> MeasuredAnswers:
-    """The model's answers, one face at a time as in live video."""
+def _answers(classifier: Classifier, faces: np.ndarray) -> tuple[np.ndarray, float]:
+    """The model's answers (N x 7), one face at a time as in live video, and the ms that one takes."""
     classifier.probabilities(faces[:1])  # the first run allocates memory, and takes longer
     said, times = [], []
     for face in faces:
         start = time.perf_counter()
         said.append(classifier.probabilities(face[np.newaxis])[0])
         times.append((time.perf_counter() - start) * 1000)
-    return MeasuredAnswers(np.stack(said), times)
+    return np.stack(said), statistics.quantiles(times, n=round(1 / UNDISTURBED))[0]
 
 
-def _judged(name: str, path: Path, found: MeasuredAnswers, reference: MeasuredAnswers) -> Candidate:
-    difference = np.abs(found.probabilities - reference.probabilities)
-    agreement = float((found.probabilities.argmax(1) == reference.probabilities.argmax(1)).mean())
-    mean = float(difference.mean())
+def _judged(name: str, path: Path, ms: float, found: np.ndarray, reference: np.ndarray) -> Candidate:
+    agreement = float((found.argmax(1) == reference.argmax(1)).mean())
+    mean = float(np.abs(found - reference).mean())
     reasons = []
     if not agreement >= AGREEMENT:
         reasons.append(f"its top mood is the same on {agreement:.1%} of the faces, under {AGREEMENT:.0%}")
     if not mean <= MEAN_DIFFERENCE:
         reasons.append(f"its probabilities differ by {mean:.3f} on average, over {MEAN_DIFFERENCE}")
-    size = path.stat().st_size
-    return Candidate(name, found.ms, agreement, mean, float(difference.max()), size, " and ".join(reasons))
+    return Candidate(name, ms, agreement, mean, path.stat().st_size, " and ".join(reasons))
 
 
 @contextlib.contextmanager
