@@ -442,7 +442,7 @@ def test_unproved_model_needs_an_override_and_a_challenger_can_be_discarded(tmp_
     registry.register(long, "a test", "here", {}, now)
     shown = vibecheck("models", "list", cwd=tmp_path, COLUMNS="40").stdout
     assert long in shown, "names are whole at any width"
-    assert "promoted (no proof) new: the old one fails in the dark" in shown and "discarded" in shown
+    assert "Promoted without proof new: the old one fails in the dark" in shown and "discarded" in shown
     registry.close()
 
 

@@ -53,10 +53,9 @@ def compile_model(
         return
     with _bar() as tell:
         there = make(tell)
-    if in_place:
-        _say(str(there.folder / "model.onnx"), there.report)
-    else:
-        _for_people(there)
+    _say(there)
+    if not in_place:
+        typer.echo(f"To compare it with the champion: python -m finetune judge {there.version}")
 
 
 def _made_in_place(folder: Path, tell: "Tell") -> "Installed":
@@ -70,16 +69,6 @@ def _made_in_place(folder: Path, tell: "Tell") -> "Installed":
 
         report = compile_folder(folder, threads, tell=tell)
     return Installed(Manifest.read(folder).version, folder, report)
-
-
-def _for_people(there: "Installed") -> None:
-    _say(there.version, there.report)
-    if "pixels" in there.report:  # not in reports of earlier versions
-        agreement = there.report["agreement_with_embedded"]
-        typer.echo(f"It sees {there.report['pixels']}.")
-        typer.echo(f"It agrees with the embedded model on {agreement:.0%} of the built-in faces.")
-    typer.echo(f"It is in {there.folder}.")
-    typer.echo(f"To compare it with the champion: python -m finetune judge {there.version}")
 
 
 @contextlib.contextmanager
@@ -96,9 +85,11 @@ def _bar() -> Iterator["Tell"]:
         yield tell
 
 
-def _say(name: str, report: dict[str, Any]) -> None:
+def _say(there: "Installed") -> None:
+    """The result, for people."""
+    report = there.report
     typer.echo(
-        f"{name} is ready: {report['candidate']}, {report['ms']:.3g} ms per face on "
+        f"{there.version} is ready: {report['candidate']}, {report['ms']:.3g} ms per face on "
         f"{report['threads']} thread(s) (PyTorch: {report['pytorch_ms']:.3g} ms)."
     )
     for each in report["candidates"]:
@@ -107,6 +98,11 @@ def _say(name: str, report: dict[str, Any]) -> None:
             f"  {each['name']}: {each['ms']:.3g} ms, same top mood as transformers {each['agreement']:.1%}, "
             f"probabilities off by {each['mean_difference']:.2g}; {verdict}"
         )
+    if seen := report.get("pixels"):  # not in reports of earlier versions
+        typer.echo(f"It sees {seen}.")
+    if (agreement := report.get("agreement_with_embedded")) is not None:
+        typer.echo(f"It agrees with the embedded model on {agreement:.0%} of the built-in faces.")
+    typer.echo(f"It is in {there.folder}.")
 
 
 def _as_json(make: Callable[["Tell"], "Installed"]) -> None:

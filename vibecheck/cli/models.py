@@ -11,6 +11,7 @@ from rich.table import Table
 
 from vibecheck.cli.records import open_store
 from vibecheck.emotions import NAMES
+from vibecheck.models.version import PROMOTED
 from vibecheck.names.counted import counted
 from vibecheck.settings import Settings
 
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
 VERSION = Annotated[str, typer.Argument(help="A version that models list shows.", show_default=False)]
 # The table is as wide as its content, so that names can be copied, also from a pipe.
 WIDEST = 1000
-TOLD = {
-    "first": "first champion",
-    "promotion": "promoted",
-    "override": "promoted (no proof)",
-    "rollback": "rolled back to",
-}
 
 app = typer.Typer(no_args_is_help=True, help="List, promote, roll back and discard models.")
 
@@ -84,7 +79,7 @@ def list_models(
     if advice := trials.rollback_advice(guard):
         console.print(escape(advice), soft_wrap=True, highlight=False)
     for each in registry.promotions():
-        line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {TOLD[each.kind]} {each.version}: {each.why}"
+        line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {PROMOTED[each.kind]} {each.version}: {each.why}"
         console.print(escape(line), soft_wrap=True, highlight=False)
 
 

@@ -10,6 +10,13 @@ from vibecheck.records.values import Promotion, as_utc
 
 # The aliases of the version that runs, the one that waits for its proof, and the one that ran before.
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+# What happened to a version, by the kind of its promotion.
+PROMOTED = {
+    "first": "First model",
+    "promotion": "Promoted",
+    "override": "Promoted without proof",
+    "rollback": "Rolled back to",
+}
 # The metric that holds the time at which a version was discarded.
 DISCARDED = "discarded_at"
 

@@ -5,7 +5,7 @@ from html import escape
 import streamlit as st
 
 from vibecheck.analytics.words import written
-from vibecheck.models.version import Version
+from vibecheck.models.version import PROMOTED, Version
 from vibecheck.names.counted import counted
 from vibecheck.ui.fine_tune import verdict
 from vibecheck.ui.fine_tune.state import FineTuneState
@@ -13,12 +13,6 @@ from vibecheck.ui.shared import comparisons, theme
 from vibecheck.ui.shared.presses import once
 
 SHOWN = 8
-KINDS = {
-    "promotion": "Promoted",
-    "override": "Promoted without proof",
-    "rollback": "Rolled back to",
-    "first": "First model",
-}
 
 
 def show(known: FineTuneState) -> None:
@@ -71,8 +65,7 @@ def _described(version: Version) -> str:
         found = f"{proof.challenger / proof.n:.0%} against {proof.champion / proof.n:.0%}" if proof.n else ""
         about.append(": ".join(filter(None, ("proved better" if proof.proved else "not proved", found))))
     promoted = [
-        f"{KINDS.get(each.kind, each.kind)} {written(each.made_at)}: {each.why}"
-        for each in version.promotions[:2]
+        f"{PROMOTED[each.kind]} {written(each.made_at)}: {each.why}" for each in version.promotions[:2]
     ]
     lines = "".join(f'<div class="vcf-about">{escape(line)}</div>' for line in (" · ".join(about), *promoted))
     return f'<div class="vcf-version">{escape(version.version)}{"".join(badges)}</div>{lines}'
