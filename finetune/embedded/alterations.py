@@ -11,7 +11,8 @@ import numpy as np
 Alteration = Callable[[np.ndarray], np.ndarray]
 
 
-def _scaled(picture: np.ndarray, side: int) -> np.ndarray:
+def scaled(picture: np.ndarray, side: int) -> np.ndarray:
+    """A square picture with another side."""
     how = cv2.INTER_AREA if side < picture.shape[0] else cv2.INTER_LINEAR
     return cv2.resize(picture, (side, side), interpolation=how)
 
@@ -36,7 +37,7 @@ def _box(times: float) -> Alteration:
         centre = (padded.shape[0] - 1) / 2
         new = round(side * times)
         patch = cv2.getRectSubPix(padded, (new, new), (centre, centre))
-        return _scaled(patch, side)
+        return scaled(patch, side)
 
     return cut
 
@@ -64,7 +65,7 @@ ALTERATIONS: dict[str, Alteration] = {
     "rotated 20° left": _rotated(20),
     "rotated 20° right": _rotated(-20),
     "JPEG quality 30": _compressed(30),
-    "24 px, upscaled": lambda picture: _scaled(_scaled(picture, 24), picture.shape[0]),
+    "24 px, upscaled": lambda picture: scaled(scaled(picture, 24), picture.shape[0]),
     "box 15% wider": _box(1.15),
     "box 15% tighter": _box(1 / 1.15),
     "warm light": _coloured(1.15, 1.0, 0.7),

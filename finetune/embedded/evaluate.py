@@ -3,11 +3,10 @@
 from dataclasses import asdict
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from finetune import metrics
-from finetune.embedded.alterations import ALTERATIONS
+from finetune.embedded.alterations import ALTERATIONS, scaled
 from finetune.embedded.ferplus import Faces
 from vibecheck.analytics.calibration_fit import calibration_error
 from vibecheck.vision.classifier import Classifier
@@ -19,9 +18,8 @@ THREADS = 2
 def as_input(pictures: np.ndarray, side: int, alteration: str = "unaltered") -> np.ndarray:
     """Grey faces (N x S x S uint8) as model input (N x side x side x 3 uint8 RGB), after an alteration."""
     alter = ALTERATIONS[alteration]
-    how = cv2.INTER_LINEAR if pictures.shape[1] <= side else cv2.INTER_AREA
     coloured = (alter(np.repeat(picture[..., np.newaxis], 3, axis=2)) for picture in pictures)
-    return np.stack([cv2.resize(picture, (side, side), interpolation=how) for picture in coloured])
+    return np.stack([scaled(picture, side) for picture in coloured])
 
 
 def altered(folder: Path, faces: Faces) -> dict[str, dict[str, float]]:
