@@ -1,4 +1,4 @@
-"""Pictures for a synthetic history: scikit-image's small portraits, relit, turned and blurred.
+"""Pictures for a synthetic history: scikit-image's small portraits, relit, narrowed and blurred.
 
 They are 100 faces of Labeled Faces in the Wild (Huang et al. 2007), 25 px each, which scikit-image
 ships under a free licence. They are grey and blurred, and each is marked DEMO.
@@ -44,19 +44,19 @@ class Portraits:
     def take(self, truth: int, number: int, quality: FaceQuality) -> tuple[bytes, Face]:
         """A picture (JPEG) of a face in the mood `truth` (an index into EMOTIONS), and the face in it.
 
-        `number` chooses the portrait, and whether it is mirrored.
+        `number` chooses the portrait.
         """
         which = self._cast[truth][number % PER_MOOD]
         side = kept_side(quality.size)
-        matrix = _view(quality.yaw, side, mirror=number // PER_MOOD % 2 == 1)
-        picture = cv2.warpPerspective(
+        matrix = _view(quality.yaw, side)
+        picture = cv2.warpAffine(
             self._pictures[which], matrix, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
         )
         if quality.blur < SHARP:
             picture = cv2.GaussianBlur(picture, (0, 0), side / 320 * 4 * (1 - quality.blur / SHARP) + 0.1)
         picture = cv2.convertScaleAbs(picture, alpha=quality.light / LUMA)
         _mark(picture)
-        return encode_jpeg(picture, quality=85), _moved(self._faces[which], matrix)
+        return encode_jpeg(picture, quality=85), self._faces[which].moved(matrix)
 
 
 def kept_side(size: float) -> int:
@@ -92,28 +92,11 @@ def _oval() -> np.ndarray:
     return np.clip((1.06 - away) / 0.16, 0, 1).astype(np.float32)
 
 
-def _view(yaw: float, side: int, mirror: bool) -> np.ndarray:
-    """The 3x3 matrix that turns a kept crop by `yaw` degrees and makes it `side` px wide."""
-    end = KEPT_SIDE - 1.0
-    corners = np.array([(0, 0), (end, 0), (end, end), (0, end)], np.float32)
-    if mirror:
-        corners = corners[[1, 0, 3, 2]]
-    near, squeeze = 0.16 * np.sin(np.radians(yaw)), 0.5 * (1 - np.cos(np.radians(yaw)))
-    left, right = squeeze, 1 - squeeze
-    goal = np.array([(left, -near), (right, near), (right, 1 - near), (left, 1 + near)], np.float32)
-    return cv2.getPerspectiveTransform(corners, goal * (side - 1))
-
-
-def _moved(face: Face, matrix: np.ndarray) -> Face:
-    """The face after the 3x3 `matrix` was applied to its picture."""
-    box = ((face.x, face.y), (face.x + face.width, face.y + face.height))
-    points = np.array([*box, *face.landmarks], np.float64).reshape(-1, 1, 2)
-    moved = cv2.perspectiveTransform(points, matrix).reshape(-1, 2)
-    (x0, x1), (y0, y1) = np.sort(moved[:2, 0]), np.sort(moved[:2, 1])
-    eyes = sorted(map(tuple, moved[2:4].tolist()))  # in a mirror, the right eye is the left one
-    mouth = sorted(map(tuple, moved[5:7].tolist()))
-    landmarks = (*eyes, tuple(moved[4].tolist()), *mouth)
-    return Face(float(x0), float(y0), float(x1 - x0), float(y1 - y0), landmarks, face.score)
+def _view(yaw: float, side: int) -> np.ndarray:
+    """The 2x3 matrix to a kept crop of `side` px, with the face as narrow as if turned by `yaw` degrees."""
+    scale = side / KEPT_SIDE
+    narrow = scale * np.cos(np.radians(yaw))
+    return np.array([[narrow, 0, (side - narrow * KEPT_SIDE) / 2], [0, scale, 0]])
 
 
 def _mark(picture: np.ndarray) -> None:
