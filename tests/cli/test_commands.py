@@ -95,12 +95,12 @@ def test_demo_is_created_in_its_own_folder_and_refuses_imports(labelled):
         "--pictures",
         "3",
         "--until",
-        "2026-11-22",
+        "2026-11-22T12:00:00Z",
     )
     run = vibecheck(*arguments, cwd=labelled)
     assert run.returncode == 0, run.stderr
     assert "50 predictions" in run.stdout and "VIBECHECK_DATA=made-up" in run.stdout
-    assert (labelled / "made-up" / "DEMO").is_file()
+    assert "--until 2026-11-22T12:00:00+00:00" in (labelled / "made-up" / "DEMO").read_text()
     again = vibecheck(*arguments, cwd=labelled)
     assert again.returncode == 1 and "--replace" in again.stderr
     mixed = vibecheck("import", "labels.csv", cwd=labelled, VIBECHECK_DATA="made-up")
@@ -119,5 +119,5 @@ def test_the_demo_says_how_it_is_opened_beside_a_database_and_a_storage_of_its_o
 
 def test_invalid_until_date_is_reported(tmp_path):
     run = vibecheck("demo", "--out", "made-up", "--until", "tomorrow", cwd=tmp_path)
-    assert run.returncode == 1 and "--until" in run.stderr and "Traceback" not in run.stderr
+    assert run.returncode == 2 and "--until" in run.stderr and "Traceback" not in run.stderr
     assert not (tmp_path / "made-up").exists()

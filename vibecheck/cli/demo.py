@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from vibecheck.cli.progress_bar import counting
-from vibecheck.errors import SettingsError
 from vibecheck.settings import Settings
+
+TIMES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
 
 
 def demo(
@@ -19,7 +20,7 @@ def demo(
     pictures: Annotated[int, typer.Option(min=0, help="Maximum number of pictures.")] = 1_500,
     seed: Annotated[int, typer.Option(min=0, help="Random seed.")] = 1,
     until: Annotated[
-        str | None, typer.Option(help="End of the history (2026-01-31T12:00:00Z).", show_default="now")
+        datetime | None, typer.Option(formats=TIMES, help="End of the history, in UTC.", show_default="now")
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing history.")] = False,
 ) -> None:
@@ -27,9 +28,11 @@ def demo(
     from vibecheck.demo.folder import build, refuse_others
     from vibecheck.demo.portraits import Portraits
     from vibecheck.demo.world import Plan
+    from vibecheck.records.values import as_utc
     from vibecheck.vision.reader import Reader
 
-    plan = Plan(_moment(until), seed, days, predictions, pictures)
+    end = as_utc(until or datetime.now(UTC).replace(microsecond=0))
+    plan = Plan(end, seed, days, predictions, pictures)
     refuse_others(out, replace)
     portraits = Portraits(Reader.open()) if pictures else None
     with counting("Writing a synthetic history", predictions) as advance:
@@ -42,14 +45,3 @@ def demo(
     if now.images:
         said += f" VIBECHECK_IMAGES_URL={shlex.quote(demo.images_url)}"
     typer.echo(f"To see it: {said} streamlit run Home.py")
-
-
-def _moment(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC).replace(microsecond=0)
-    from vibecheck.records.values import as_utc
-
-    try:
-        return as_utc(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        raise SettingsError(f"--until {text!r} is not a time: write it as 2026-01-31T12:00:00Z.") from None
