@@ -47,10 +47,6 @@ def pretrain(
 def evaluate(
     model: Annotated[Path, typer.Option(help="Model folder with model.onnx and vibecheck.json.")],
     data: Annotated[Path, typer.Option(help="Parquet file of FER+.")],
-    prior: Annotated[
-        float | None,
-        typer.Option(min=0, max=1, help="Strength of the class-prior correction. Default: the model's."),
-    ] = None,
     alter: Annotated[
         bool, typer.Option("--alter", help="Also evaluate darker, blurred, rotated … copies.")
     ] = False,
@@ -61,7 +57,7 @@ def evaluate(
     from finetune.embedded.ferplus import read
 
     faces = read(data)
-    result = evaluate(model, faces, prior)
+    result = evaluate(model, faces)
     if alter:
         result["altered"] = altered(model, faces)
     if as_json:

@@ -34,14 +34,9 @@ def altered(folder: Path, faces: Faces) -> dict[str, dict[str, float]]:
     return rows
 
 
-def evaluate(folder: Path, faces: Faces, prior: float | None = None) -> dict:
-    """The `scores` of a model folder, and its version as `model`.
-
-    `prior` is the strength of the class-prior correction, 0 to 1 (default: the model's own).
-    """
+def evaluate(folder: Path, faces: Faces) -> dict:
+    """The `scores` of a model folder, and its version as `model`."""
     classifier = Classifier.load(folder, THREADS)
-    if prior is not None:
-        classifier.manifest = classifier.manifest.model_copy(update={"prior_strength": prior})
     probabilities = classifier.probabilities(as_input(faces.pictures, classifier.side))
     return scores(probabilities, faces, classifier.manifest) | {"model": classifier.version}
 
