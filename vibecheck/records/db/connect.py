@@ -166,13 +166,11 @@ def _parse(url: str) -> URL:
 
 
 def _postgres(url: URL) -> Engine:
+    limits = {"connect_timeout": CONNECT_SECONDS, "tcp_user_timeout": SILENCE}
+    options: dict[str, object] = {name: limit for name, limit in limits.items() if name not in url.query}
     # Poolers such as PgBouncer may use another session for each transaction, without the statements that an
     # earlier one prepared.
-    options: dict[str, object] = {"prepare_threshold": None}
-    if "connect_timeout" not in url.query:
-        options["connect_timeout"] = CONNECT_SECONDS
-    if "tcp_user_timeout" not in url.query:
-        options["tcp_user_timeout"] = SILENCE
+    options["prepare_threshold"] = None
     engine = create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
     breaker = CircuitBreaker()
 
