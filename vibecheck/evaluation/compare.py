@@ -63,6 +63,11 @@ class Comparison:
         if self.challenger - self.champion != self.won - self.lost or self.won + self.lost > self.n:
             raise ValueError("the counts do not add up")
 
+    @property
+    def figures(self) -> tuple[int, int, int, float | None]:
+        """Those that a `Proof` keeps, in its order."""
+        return self.n, self.champion, self.challenger, self.evidence
+
 
 def compare(
     champion: np.ndarray,

@@ -129,20 +129,9 @@ class Report:
 
     def proof(self, report: str = "") -> Proof:
         """What the registry keeps of it; `report` is the path of the report for people."""
-        seen = self.held_out
+        against, seen, forbids = self.champion, self.held_out.figures, veto(self.reference)
         return Proof(
-            self.proved,
-            self.reason,
-            self.needed,
-            self.champion,
-            seen.n,
-            seen.champion,
-            seen.challenger,
-            seen.evidence,
-            self.made_at,
-            report,
-            self.attempt,
-            veto(self.reference),
+            self.proved, self.reason, self.needed, against, *seen, self.made_at, report, self.attempt, forbids
         )
 
 

@@ -178,20 +178,9 @@ def keep(registry: Registry, trial: Trial, now: datetime) -> None:
         new = trial.verdict.proved or begins
     if not new:
         return
-    seen, verdict = trial.seen, trial.verdict
-    proof = Proof(
-        verdict.proved,
-        verdict.reason,
-        verdict.needed,
-        trial.against,
-        seen.n,
-        seen.champion,
-        seen.challenger,
-        seen.evidence,
-        now,
-        before.report if before else "",  # deletions reach the report by it
-        trial.attempt,
-    )
+    found, seen = trial.verdict, trial.seen.figures
+    report = before.report if before else ""  # deletions reach the report by it
+    proof = Proof(found.proved, found.reason, found.needed, trial.against, *seen, now, report, trial.attempt)
     registry.prove(trial.version, proof)
 
 
