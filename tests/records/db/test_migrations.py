@@ -19,7 +19,7 @@ from tests.records.examples import NOON, a_prediction
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.connect import MIGRATIONS, _revisions, open_database
 from vibecheck.records.db.rows import prediction_row
-from vibecheck.records.db.summary_tables import outcomes
+from vibecheck.records.db.summary_tables import daily, outcomes
 from vibecheck.records.db.tables import feedback, metadata, predictions
 from vibecheck.records.db.transactions import reading, writing
 from vibecheck.records.stats import summaries
@@ -213,6 +213,8 @@ def test_migration_counts_labels_of_the_random_queue_that_were_given_again(datab
     raw = create_engine(database_url)
     with raw.begin() as connection:
         upgrade(connection, "0017")
+        for table in (daily, outcomes):
+            table.create(connection)
         connection.execute(insert(predictions), list(map(prediction_row, (again, unclear, once, useful))))
         for made, n, label, queue in given:
             feedback_given = Feedback(made.id, n, label, "labeller", "ann", NOON, queue)

@@ -15,6 +15,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.circuit_breaker import CircuitBreaker
+from vibecheck.records.db.summary_tables import daily, outcomes
 from vibecheck.records.db.tables import outbox
 from vibecheck.records.db.transactions import (
     BUSY_SECONDS,
@@ -116,8 +117,11 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     with _one_migration:
         command.upgrade(config, "head")
-    if current is not None:  # no migration fills the summaries, which are derived from the other tables
-        summaries.rebuild(connection)
+    # The summaries are derived from the other tables: they are made anew, instead of by migrations.
+    for table in (daily, outcomes):
+        table.drop(connection, checkfirst=True)
+        table.create(connection)
+    summaries.rebuild(connection)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -1,4 +1,7 @@
-"""The summary tables, updated in the transactions that change the others: see stats/summaries.py."""
+"""The summary tables, updated in the transactions that change the others: see stats/summaries.py.
+
+`connect.migrate` makes them anew, so a change of them needs only an empty migration.
+"""
 
 from sqlalchemy import Boolean, Column, Date, Double, Index, Integer, String, Table, false, text
 

@@ -1,7 +1,7 @@
 """The bins of a prediction's numbers, so that the database can count them.
 
-Their edges are the thresholds of `FaceQuality.hints`. Changing an edge needs a migration, even an empty one:
-with each, the summaries are counted anew.
+Their edges are the thresholds of `FaceQuality.hints`. Changing an edge needs a migration, if only an
+empty one: the summaries are then counted anew.
 """
 
 from dataclasses import dataclass

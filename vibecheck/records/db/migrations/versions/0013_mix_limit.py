@@ -9,4 +9,3 @@ down_revision = "0012"
 
 def upgrade() -> None:
     op.add_column("predictions", sa.Column("counts", sa.Boolean, nullable=False, server_default=sa.true()))
-    op.add_column("daily", sa.Column("counted", sa.Integer, nullable=False, server_default=sa.text("0")))

@@ -1,6 +1,6 @@
 """A label from the random queue counts although a labeller gave another one later, having seen the answer.
 
-No table changes: `connect.migrate` counts the summaries anew.
+No table changes but the summaries: see `connect.migrate`.
 """
 
 revision = "0018"
