@@ -8,8 +8,6 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-Alteration = Callable[[np.ndarray], np.ndarray]
-
 
 def scaled(picture: np.ndarray, side: int) -> np.ndarray:
     """A square picture with another side."""
@@ -17,57 +15,43 @@ def scaled(picture: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(picture, (side, side), interpolation=how)
 
 
-def _rotated(degrees: float) -> Alteration:
-    def rotate(picture: np.ndarray) -> np.ndarray:
-        side = picture.shape[0]
-        centre = ((side - 1) / 2, (side - 1) / 2)
-        matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
-        return cv2.warpAffine(picture, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
-
-    return rotate
+def _rotated(picture: np.ndarray, degrees: float) -> np.ndarray:
+    side = picture.shape[0]
+    centre = ((side - 1) / 2, (side - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(centre, degrees, 1.0)
+    return cv2.warpAffine(picture, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
 
 
-def _box(times: float) -> Alteration:
+def _boxed(picture: np.ndarray, times: float) -> np.ndarray:
     """The face cropped by a box this many times as wide; what is outside repeats the edge."""
-
-    def cut(picture: np.ndarray) -> np.ndarray:
-        side = picture.shape[0]
-        beyond = side // 2
-        padded = cv2.copyMakeBorder(picture, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE)
-        centre = (padded.shape[0] - 1) / 2
-        new = round(side * times)
-        patch = cv2.getRectSubPix(padded, (new, new), (centre, centre))
-        return scaled(patch, side)
-
-    return cut
+    side = picture.shape[0]
+    beyond = side // 2
+    padded = cv2.copyMakeBorder(picture, beyond, beyond, beyond, beyond, cv2.BORDER_REPLICATE)
+    centre = (padded.shape[0] - 1) / 2
+    new = round(side * times)
+    return scaled(cv2.getRectSubPix(padded, (new, new), (centre, centre)), side)
 
 
-def _compressed(quality: int) -> Alteration:
-    def compress(picture: np.ndarray) -> np.ndarray:
-        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        return cv2.imdecode(data, cv2.IMREAD_COLOR)
-
-    return compress
+def _compressed(picture: np.ndarray, quality: int) -> np.ndarray:
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return cv2.imdecode(data, cv2.IMREAD_COLOR)
 
 
-def _coloured(red: float, green: float, blue: float) -> Alteration:
-    def colour(picture: np.ndarray) -> np.ndarray:
-        return np.clip(picture * np.array([red, green, blue]), 0, 255).round().astype(np.uint8)
-
-    return colour
+def _lit(picture: np.ndarray, red: float, green: float, blue: float) -> np.ndarray:
+    return np.clip(picture * np.array([red, green, blue]), 0, 255).round().astype(np.uint8)
 
 
 # Each maps S x S x 3 uint8 RGB to the same shape; S is 48 for FER+.
-ALTERATIONS: dict[str, Alteration] = {
+ALTERATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "unaltered": lambda picture: picture,
-    "40% darker": _coloured(0.6, 0.6, 0.6),
+    "40% darker": lambda picture: _lit(picture, 0.6, 0.6, 0.6),
     "blurred by 1.5 px": lambda picture: cv2.GaussianBlur(picture, (0, 0), 1.5),
-    "rotated 20° left": _rotated(20),
-    "rotated 20° right": _rotated(-20),
-    "JPEG quality 30": _compressed(30),
+    "rotated 20° left": lambda picture: _rotated(picture, 20),
+    "rotated 20° right": lambda picture: _rotated(picture, -20),
+    "JPEG quality 30": lambda picture: _compressed(picture, 30),
     "24 px, upscaled": lambda picture: scaled(scaled(picture, 24), picture.shape[0]),
-    "box 15% wider": _box(1.15),
-    "box 15% tighter": _box(1 / 1.15),
-    "warm light": _coloured(1.15, 1.0, 0.7),
-    "cold light": _coloured(0.75, 0.95, 1.2),
+    "box 15% wider": lambda picture: _boxed(picture, 1.15),
+    "box 15% tighter": lambda picture: _boxed(picture, 1 / 1.15),
+    "warm light": lambda picture: _lit(picture, 1.15, 1.0, 0.7),
+    "cold light": lambda picture: _lit(picture, 0.75, 0.95, 1.2),
 }
