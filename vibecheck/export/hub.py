@@ -21,6 +21,7 @@ os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 from huggingface_hub import HfApi, constants, errors, hf_hub_download
 from huggingface_hub.hf_api import RepoSibling
+from tqdm import tqdm
 
 TIMEOUT = 10.0  # s, for the first answer
 # Building takes about seven times as much memory, and an ONNX file holds at most 2 GB.
@@ -108,23 +109,15 @@ def fetch(
 def _meter(tell: Callable[[int, int], None], before: int, total: int) -> type:
     """A progress bar for huggingface_hub that reports a file's bytes on top of those `before` it."""
 
-    class Meter:
+    class Meter(tqdm):
         def __init__(self, *args, initial: int = 0, **kwargs) -> None:
+            super().__init__(disable=True)  # it draws nothing
             self.count = before
             self.update(initial)
 
-        def update(self, count: float | None = 1) -> None:
-            self.count += int(count or 0)
+        def update(self, n: float | None = 1) -> None:
+            self.count += int(n or 0)
             tell(self.count, total)
-
-        def __enter__(self) -> "Meter":
-            return self
-
-        def __exit__(self, *error) -> None:
-            return None
-
-        def close(self) -> None:
-            return None
 
     return Meter
 
