@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -158,6 +159,13 @@ def test_a_database_that_others_could_read_is_made_private(tmp_path):
     file = tmp_path / "old.db"
     Store.open(f"sqlite:///{file}", str(tmp_path)).close()
     file.chmod(0o644)
+    Store.open(f"sqlite:///{file}", str(tmp_path)).close()
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_not_even_a_file_that_is_being_created_can_be_read_by_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "chmod", lambda path, mode: None)  # that would be too late
+    file = tmp_path / "new.db"
     Store.open(f"sqlite:///{file}", str(tmp_path)).close()
     assert file.stat().st_mode & 0o077 == 0
 

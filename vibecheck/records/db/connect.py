@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import tempfile
 import threading
 from contextlib import suppress
 from functools import cache
@@ -204,12 +205,17 @@ def _sqlite(url: URL) -> Engine:
 def _make_private(file: Path) -> None:
     """Creates the file if needed; only its owner may read it and, as SQLite copies the mode, its log.
 
-    SQLite itself creates it: closing any other descriptor of a file drops all locks that the process holds on
-    it, and another process would delete the log in use (sqlite.org/howtocorrupt.html, 2.2).
+    It is created under another name: closing any descriptor of a file drops all locks that the process holds
+    on it, SQLite's too, and another process would delete the log in use (sqlite.org/howtocorrupt.html, 2.2).
     """
-    with suppress(OSError, sqlite3.Error):  # the first transaction says what is wrong
+    with suppress(OSError):  # the first transaction says what is wrong
         if not file.exists():
-            sqlite3.connect(file).close()
+            descriptor, new = tempfile.mkstemp(dir=file.parent)
+            os.close(descriptor)
+            try:
+                os.link(new, file)
+            finally:
+                Path(new).unlink()
         if not file.is_file():  # whoever else uses a folder could no longer enter it
             raise RecordsError(f"{file} is not a file, but would have to hold the records: {ELSEWHERE}.")
         if file.stat().st_mode & 0o077:
