@@ -2,7 +2,6 @@
 
 import json
 import math
-import runpy
 import sys
 from dataclasses import replace
 from functools import partial
@@ -13,6 +12,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from finetune.embedded.ferplus import read
+from vibecheck.cli.main import run
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
 from vibecheck.vision.classifier import Classifier, without_prior
@@ -235,9 +235,11 @@ def test_evaluate_tells_how_altered_faces_are_read(ferplus, trained):
 
 def test_missing_file_is_reported_without_a_traceback(tmp_path, monkeypatch, capsys):
     arguments = ("evaluate", "--model", tmp_path, "--data", tmp_path / "none.parquet")
+    from finetune.__main__ import app
+
     monkeypatch.setattr(sys, "argv", ["finetune", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
-        runpy.run_module("finetune", run_name="__main__")
+        run(app)
     error = capsys.readouterr().err
     assert ended.value.code == 1
     assert "none.parquet: check --data" in error and "Traceback" not in error

@@ -185,11 +185,13 @@ def identify(scope: Scope) -> Client:
     shown, shown_pass = cookies.get(VISITOR_COOKIE), cookies.get(access_link.cookie_name())
     visitor = visitors().current(shown) if shown and is_visitor(shown) else new_visitor()
     has_pass = access_link.valid(shown_pass)
+    headers, page = [], scope["type"] == "http"
     # Renewed by each page: whoever lost it could not delete what was recorded shortly before.
-    headers = [_cookie(scope, VISITOR_COOKIE, visitor, f"HttpOnly; Max-Age={YEAR}; SameSite=Lax")]
+    if page or visitor != shown:
+        headers.append(_cookie(scope, VISITOR_COOKIE, visitor, f"HttpOnly; Max-Age={YEAR}; SameSite=Lax"))
     if shown_pass is not None and not has_pass:
         headers.append(_cookie(scope, access_link.cookie_name(), "", "HttpOnly; Max-Age=0; SameSite=Strict"))
-    if (keep := cookies.get(KEEP_COOKIE, "")).isalpha() and keep.isascii():
+    if page and (keep := cookies.get(KEEP_COOKIE, "")).isalpha() and keep.isascii():
         headers.append(_cookie(scope, KEEP_COOKIE, keep, f"Max-Age={YEAR}; SameSite=Lax"))
     return Client(Browser(visitor, has_pass), shown_pass, tuple(headers))
 
