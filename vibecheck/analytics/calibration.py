@@ -8,7 +8,7 @@ import numpy as np
 from vibecheck.analytics.shares import Share, over_visitors
 from vibecheck.records.stats.results import Bin
 
-# Simulated samples, and the errors that are tried.
+# Number of simulated samples, and the candidate errors.
 DRAWS = 500
 TRIED = np.linspace(0, 1, 101)
 

@@ -52,6 +52,6 @@ class _OnlyChecked(Exception):
 
 
 def check_output(path: Path) -> None:
-    """For a file that is written after long work: raises VibeCheckError if it could not be written now."""
+    """Check before long work that its result can be written to `path`. Raises VibeCheckError."""
     with suppress(_OnlyChecked), output_file(path):
         raise _OnlyChecked

@@ -19,7 +19,7 @@ def progress_bar(stays: bool = False, shown: bool = True) -> Progress:
 
 @contextmanager
 def counting(what: str, total: float | None, prints: bool = False) -> Iterator[Callable[[float], None]]:
-    """Shows one progress bar, unless the block `prints` to the terminal; yields what advances it."""
+    """Show a progress bar, unless the block `prints` to the terminal; yields what advances it."""
     with progress_bar(shown=not (prints and sys.stdout.isatty())) as progress:
         task = progress.add_task(escape(printable(what)), total=total)
         yield lambda step: progress.advance(task, step)

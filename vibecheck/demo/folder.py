@@ -31,7 +31,7 @@ def build(
     replace: bool = False,
     progress: Callable[[int], None] = lambda predictions: None,
 ) -> str:
-    """Fills `folder` with a history; returns how many records it holds, in words.
+    """Fills `folder` with a history; returns a text with the number of records of each kind.
 
     `progress` is called with the number of predictions just written. The folder must be new or empty, or,
     with `replace`, hold a synthetic history; other files in it are kept. It appears once it is complete.

@@ -256,17 +256,23 @@ def card() -> None:
     result.card(Input("live"))
 
 
-def test_playlist_that_cannot_be_recorded_leaves_the_answer_acknowledged(store, open_page, monkeypatch):
-    def refused(*_, **__):
-        raise RecordsError("The records cannot be reached.")
-
+def audited_card(store, monkeypatch) -> tuple[Prediction, AppTest]:
+    """A vibe check that asks whether it was right, and the card of it."""
     monkeypatch.setattr(gate, "role", lambda: Role.VISITOR)
     monkeypatch.setattr(mood_card, "draw", lambda *_: None)
     made = a_prediction(**shares("happy", 0.8), visitor=ME, made_at=datetime.now(UTC), audit=True)
     store.add(made, None)
     page = AppTest.from_function(card, default_timeout=60)
     page.session_state["visitor"] = COOKIE
-    page.run().button_group(key=f"answer-{made.id}").set_value("happy").run()
+    return made, page.run()
+
+
+def test_playlist_that_cannot_be_recorded_leaves_the_answer_acknowledged(store, open_page, monkeypatch):
+    def refused(*_, **__):
+        raise RecordsError("The records cannot be reached.")
+
+    made, page = audited_card(store, monkeypatch)
+    page.button_group(key=f"answer-{made.id}").set_value("happy").run()
     with monkeypatch.context() as outage:
         outage.setattr(Store, "played", refused)
         page.button(key="another").click().run()
@@ -277,13 +283,7 @@ def test_playlist_that_cannot_be_recorded_leaves_the_answer_acknowledged(store, 
 
 
 def test_an_answer_changes_only_the_music_once_nothing_is_kept(store, open_page, monkeypatch):
-    monkeypatch.setattr(gate, "role", lambda: Role.VISITOR)
-    monkeypatch.setattr(mood_card, "draw", lambda *_: None)
-    made = a_prediction(**shares("happy", 0.8), visitor=ME, made_at=datetime.now(UTC), audit=True)
-    store.add(made, None)
-    page = AppTest.from_function(card, default_timeout=60)
-    page.session_state["visitor"] = COOKIE
-    page.run()
+    made, page = audited_card(store, monkeypatch)
     page.session_state["result"] = replace(page.session_state["result"], face=face())
     page.session_state["keep"] = "nothing"
     page.button_group(key=f"answer-{made.id}").set_value("no").run()

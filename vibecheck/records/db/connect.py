@@ -216,7 +216,7 @@ def _make_private(file: Path) -> None:
                 os.link(new, file)
             finally:
                 Path(new).unlink()
-        if not file.is_file():  # whoever else uses a folder could no longer enter it
+        if not file.is_file():  # `chmod` would lock others out of a folder
             raise RecordsError(f"{file} is not a file, but would have to hold the records: {ELSEWHERE}.")
         if file.stat().st_mode & 0o077:
             file.chmod(0o600)

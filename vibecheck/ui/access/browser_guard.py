@@ -186,7 +186,7 @@ def identify(scope: Scope) -> Client:
     visitor = visitors().current(shown) if shown and is_visitor(shown) else new_visitor()
     has_pass = access_link.valid(shown_pass)
     headers, page = [], scope["type"] == "http"
-    # Renewed by each page: whoever lost it could not delete what was recorded shortly before.
+    # Renewed by each page, since without it a visitor could not delete recent records.
     if page or visitor != shown:
         headers.append(_cookie(scope, VISITOR_COOKIE, visitor, f"HttpOnly; Max-Age={YEAR}; SameSite=Lax"))
     if shown_pass is not None and not has_pass:
