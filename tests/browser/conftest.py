@@ -92,13 +92,13 @@ def launch(playwright: Playwright) -> Iterator[Callable[..., Browser]]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """Report with a failure what each open page showed, as a screen reader would read it."""
+    """Report with a failure what each open page and its frames showed, as a screen reader would read it."""
     report = yield
     if report.when == "call" and report.failed:
         for context in item.stash.get(CONTEXTS, ()):
-            for page in context.pages:
+            for frame in (frame for page in context.pages for frame in page.frames):
                 with suppress(PlaywrightError):  # it may be what failed
-                    report.sections.append((page.url, page.locator("body").aria_snapshot(timeout=5000)))
+                    report.sections.append((frame.url, frame.locator("body").aria_snapshot(timeout=5000)))
     return report
 
 

@@ -64,11 +64,22 @@ window.RTCPeerConnection = new Proxy(window.RTCPeerConnection, {
   construct: (target, args) => connections[connections.push(new target(...args)) - 1],
 });
 """
+# Keeps the connection open and the camera on, and sends none of its pictures.
+SEND_NOTHING = """() => {
+  window.sender = connections.at(-1).getSenders()[0];
+  window.held = sender.track;
+  return sender.replaceTrack(null);
+}"""
 
 
 @pytest.fixture(scope="module")
 def app(start_app):
     return start_app(VIBECHECK_AUDIT_SHARE="1")
+
+
+@pytest.fixture(scope="module")
+def webrtc_only(start_app):
+    return start_app(VIBECHECK_VIDEO="webrtc")
 
 
 @pytest.fixture(scope="module")
@@ -285,12 +296,11 @@ def test_video_goes_on_in_the_new_session_of_a_page_that_was_signed_out_in_anoth
     expect(page.locator(".vc-mood.result")).to_be_visible()
 
 
-def test_page_keeps_the_mood_and_says_so_when_no_frames_arrive(app, open_browser, webcam):
-    page = opened(app, open_browser(webcam), CONNECTIONS)
+def test_page_keeps_the_mood_and_says_so_when_no_frames_arrive(webrtc_only, open_browser, webcam):
+    page = opened(webrtc_only, open_browser(webcam), CONNECTIONS)
     frame = start(page)
     expect(mood(page)).to_have_text(MOODS)
-    frame.evaluate("window.sender = connections[0].getSenders()[0]; window.held = sender.track")
-    frame.evaluate("sender.replaceTrack(null)")
+    frame.evaluate(SEND_NOTHING)
     expect(page.locator(".vc-mood.late")).to_be_visible()
     expect(page.locator(".vc-hint")).to_contain_text("No pictures arrive at the moment")
     expect(mood(page)).to_have_text(MOODS)  # what was read last stays
@@ -300,6 +310,26 @@ def test_page_keeps_the_mood_and_says_so_when_no_frames_arrive(app, open_browser
     frame.evaluate("sender.replaceTrack(held)")
     expect(page.locator(".vc-mood.late")).to_have_count(0)
     page.get_by_role("button", name="Check my vibe").click()  # a press that failed does not spoil the next
+    expect(page.locator(".vc-mood.result")).to_be_visible()
+
+
+def test_video_that_webrtc_connects_but_does_not_carry_goes_on_over_the_pages_own_connection(
+    app, open_browser, webcam
+):
+    page = opened(app, open_browser(webcam), CONNECTIONS)
+    frame = start(page)
+    expect(mood(page)).to_have_text(MOODS)
+    # A camera that stands still is no reason to change the transport.
+    frame.evaluate("window.video = document.querySelector('video')")
+    frame.evaluate("video.getVideoPlaybackQuality = () => ({ totalVideoFrames: 0 })")
+    frame.evaluate(SEND_NOTHING)
+    expect(page.locator(".vc-mood.late")).to_be_visible()
+    page.wait_for_timeout(11_000)
+    expect(page.locator(".vc-rates")).to_contain_text("WebRTC")
+    frame.evaluate("delete video.getVideoPlaybackQuality")
+    expect(page.locator(".vc-rates")).to_contain_text("WebSocket")
+    expect(page.locator(".vc-mood.late")).to_have_count(0)
+    page.get_by_role("button", name="Check my vibe").click()
     expect(page.locator(".vc-mood.result")).to_be_visible()
 
 
@@ -335,10 +365,9 @@ def test_video_that_breaks_off_goes_on_over_the_pages_own_connection(app, open_b
 
 
 def test_where_only_webrtc_is_allowed_video_that_breaks_off_is_said_and_starts_again(
-    start_app, open_browser, webcam
+    webrtc_only, open_browser, webcam
 ):
-    app = start_app(VIBECHECK_VIDEO="webrtc")
-    page = opened(app, open_browser(webcam), CONNECTIONS)
+    page = opened(webrtc_only, open_browser(webcam), CONNECTIONS)
     frame = start(page)
     expect(mood(page)).to_have_text(MOODS)
     frame.evaluate(BREAK_OFF)

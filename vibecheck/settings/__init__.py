@@ -133,7 +133,7 @@ class Settings(BaseSettings):
     threads: int = Field(1, ge=1, le=16, description="CPU threads per model inference.")
     video: Literal["auto", "webrtc", "websocket"] = Field(
         "auto",
-        description="Transport of live video: `auto` (WebRTC, or WebSocket if that does not connect), "
+        description="Transport of live video: `auto` (WebRTC, or WebSocket if that does not work), "
         "`webrtc` or `websocket`.",
     )
     audit_share: float = Field(

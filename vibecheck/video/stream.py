@@ -60,10 +60,9 @@ class Rate:
             self._times.popleft()
 
     def per_second(self, now: float) -> float:
-        """The rate; 0 if there were fewer than two events."""
+        """The rate; 0 if there were fewer than two events, and too low in the first second."""
         recent = [at for at in self._times if now - at <= WINDOW]
-        span = now - recent[0] if recent else 0.0
-        return (len(recent) - 1) / span if span > 0 else 0.0
+        return (len(recent) - 1) / max(now - recent[0], 1.0) if recent else 0.0
 
 
 @dataclass(frozen=True, slots=True)

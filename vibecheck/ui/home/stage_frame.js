@@ -68,7 +68,7 @@ function stopTracks(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
-const webrtc = makeWebRtc({
+const webrtc = makeWebRtc(view.video, {
   sends: show,
   marked: take,
   connected() {
@@ -77,6 +77,9 @@ const webrtc = makeWebRtc({
     if (view.trouble() === "blocked") view.setTrouble("");
   },
   failed: leaveWebRtc,
+  silent() {
+    if (route.mode === "auto") leaveWebRtc("lost");
+  },
 });
 
 function leaveWebRtc(end) {

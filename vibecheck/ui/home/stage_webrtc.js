@@ -1,15 +1,17 @@
 // streamlit-webrtc's connections: each gets a data channel for the marks, sends as many frames as the app reads, and
 // reports its state.
 //
-// `report` has four functions: `sends(stream)`, `connected()`, `failed(end)` and `marked(mark)`. `end` is "" if it
-// never connected, "lost" if the connection broke off, "closed" if the app closed it. Returns null where the visitor or
-// the browser has turned WebRTC off.
-function makeWebRtc(report) {
+// `video` shows the camera. `report` has five functions: `sends(stream)`, `connected()`, `failed(end)`, `silent()` and
+// `marked(mark)`. `end` is "" if it never connected, "lost" if the connection broke off, "closed" if the app closed it.
+// `silent` means: it is connected and the camera runs, but no marks come. Returns null where the visitor or the browser
+// has turned WebRTC off.
+function makeWebRtc(video, report) {
   if (!window.RTCPeerConnection) return null;
   const CHANNEL = 0; // as in video/webrtc.py
   const BITRATE = 600_000; // bits/s; more does not improve the readings at 640x480
   const ANSWER_WITHIN = 8000; // ms from the camera's picture to the app's answer
   const CONNECT_WITHIN = 2000; // ms from that answer to a connection
+  const SILENT = 10_000; // ms without a mark; a busy app sends one every 5 s
   let current = null;
 
   // The visitor sees every frame of the camera; the app gets as many as it reads.
@@ -29,6 +31,15 @@ function makeWebRtc(report) {
     let state = "connecting"; // then "connected", "failed" or "closed" (by this end)
     let timer = 0;
     let asked = 0; // frames a second
+    const framesShown = () => video.getVideoPlaybackQuality().totalVideoFrames;
+    const expectMark = () => {
+      clearTimeout(timer);
+      timer = setTimeout(missMark, SILENT, framesShown());
+    };
+    const missMark = (before) => {
+      if (framesShown() > before) report.silent();
+      expectMark();
+    };
     const fail = (end) => {
       clearTimeout(timer);
       if (state === "failed" || state === "closed") return;
@@ -46,8 +57,8 @@ function makeWebRtc(report) {
     connection.addEventListener("connectionstatechange", (event) => {
       switch (connection.connectionState) {
         case "connected":
-          clearTimeout(timer);
           state = "connected";
+          expectMark();
           return report.connected();
         case "failed":
           return fail(state === "connected" ? "lost" : "");
@@ -86,6 +97,7 @@ function makeWebRtc(report) {
       const mark = JSON.parse(data);
       if (mark.number < newest) return; // a newer mark arrived first
       newest = mark.number;
+      if (state === "connected") expectMark();
       report.marked(mark);
       if (mark.frames !== asked) limit(connection, (asked = mark.frames));
     };
