@@ -77,10 +77,13 @@ const webrtc = makeWebRtc(view.video, {
     if (view.trouble() === "blocked") view.setTrouble("");
   },
   failed: leaveWebRtc,
-  silent() {
-    if (route.mode === "auto") leaveWebRtc("lost");
+  async silent() {
+    if (route.mode === "auto" && (await isAppReachable())) leaveWebRtc("lost");
   },
 });
+
+// While the page itself has no connection, a WebSocket would not open either; WebRTC may continue after the interruption.
+const isAppReachable = () => fetch(parent.location.pathname).then(({ ok }) => ok, () => false);
 
 function leaveWebRtc(end) {
   if (bySocket || !view.isPlaying()) return;
