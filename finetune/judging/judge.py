@@ -75,7 +75,7 @@ def judge_challenger(
         own = None
         if reference:
             own, left_out["unusable in the reference set"] = read_reference(models, reference)
-        attempt = registry.attempt(versions[1], versions[0])
+        attempt = registry.attempt(versions[1], versions[0], take=True)
         trained = len(set(trained_on))
         kept = known.proof if known else None
         report = _report(versions, found, faces, settled, kept, own, trained, +left_out, attempt, now)

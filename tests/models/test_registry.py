@@ -224,6 +224,20 @@ def test_each_challenger_of_a_champion_keeps_its_attempt_number(registry):
     assert [registry.attempt(each, "a") for each in ("b", "d")] == [1, 3], "nothing is forgotten"
 
 
+def test_concurrent_judges_get_different_attempt_numbers(registry):
+    together = Barrier(2)
+
+    def judge(version):
+        together.wait()
+        return registry.attempt(version, "a", take=True)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sorted(threads.map(judge, "bc")) == [1, 2]
+    assert sorted(registry.attempt(each, "a") for each in "bc") == [1, 2]
+    assert registry.attempt("a folder", "a", take=True) == 3 == registry.attempt("another", "a")
+    assert registry.attempt("b", "a", take=True, again=True) == 3, "that number was nobody's"
+
+
 def test_malformed_dates_and_attempts_in_metrics_are_ignored(registry):
     registry.register("b", "from b", "b", {"discarded_at": "yesterday", "attempts": [1]}, NOW)
     assert registry.get("b").discarded_at is None and registry.attempt("b", "a") == 1

@@ -236,6 +236,39 @@ def test_embedded_model_is_compared_without_using_up_a_challenger_number(registr
     assert registry.promote(SHIPPED, "proved", NOW).kind == "promotion"
 
 
+def test_two_challengers_judged_at_the_same_moment_do_not_share_a_number(registry, store):
+    audits(store, 12, old=False, new=True, another=True)
+    seen = running(registry, store)[NEW]
+    registry.register("another", "a test", "another", {}, NOW)
+    registry.challenge("another")
+    settle(registry, store)
+    trials.keep(registry, seen, NOW)
+    assert registry.get(NEW).proof is None, "its verdict is that of a first challenger"
+    registry.challenge(NEW)
+    settle(registry, store)
+    assert [registry.get(each).proof.attempt for each in ("another", NEW)] == [1, 2]
+
+
+def test_refuted_proof_counts_as_a_new_attempt_after_those_of_other_challengers(registry, store):
+    audits(store, 12, old=False, new=True, another=True)
+    settle(registry, store)
+    registry.register("another", "a test", "another", {}, NOW)
+    registry.challenge("another")
+    settle(registry, store)
+    registry.promote(NEW, "proved", NOW + DAY / 2)
+    audits(store, 12, NOW + DAY, old=True, new=False)
+    settle(registry, store, now=NOW + 2 * DAY)
+    assert [registry.attempt(each, OLD) for each in (NEW, "another", "a third")] == [3, 2, 4]
+
+
+def test_promotion_ahead_of_the_clock_is_watched_from_now_on(registry, store):
+    registry.promote(NEW, "by a machine whose clock is ahead", NOW + 30 * DAY, override=True)
+    audits(store, 12, NOW + DAY, old=True, new=False)
+    settle(registry, store, now=NOW)
+    assert trials.guard(registry, store.statistics).verdict.proved
+    assert registry.get(NEW).promotions[0].made_at == NOW
+
+
 def test_veto_of_the_reference_set_stays(registry, store):
     audits(store, 10, old=False, new=True)
     veto = "It loses 2.0% of the reference set of 100 pictures; 1.0% is allowed."

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.proof import ATTEMPTS, PROOF, Proof, attempts_of, refusal
@@ -22,7 +22,7 @@ from vibecheck.models.calibrations import Calibrations
 from vibecheck.models.registry_records import VersionRecord
 from vibecheck.models.version import CHALLENGER, CHAMPION, DISCARDED, PREVIOUS, Version
 from vibecheck.records.db.connect import open_database
-from vibecheck.records.db.tables import registered_models, trained_on
+from vibecheck.records.db.tables import promotions, registered_models, trained_on
 from vibecheck.records.db.transactions import Queries, fetch, reading, writing
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import Promotion
@@ -127,6 +127,12 @@ class Registry(Queries):
             if found := registry_rows.find(connection, version):
                 registry_rows.set_metrics(connection, version, {**found.metrics, name: value})
 
+    def correct_times(self, now: datetime) -> None:
+        """Sets the times of promotions that lie ahead of `now` to it: a clock was ahead, or was set back."""
+        ahead = update(promotions).where(promotions.c.made_at > now)
+        with registry_rows.changing(self._engine) as connection:
+            connection.execute(ahead.values(made_at=now))
+
     def learned_from(self, prediction_id: str) -> list[str]:
         """The versions that were trained on this prediction's picture, sorted."""
         query = select(trained_on.c.version).where(trained_on.c.prediction_id == prediction_id)
@@ -158,20 +164,28 @@ class Registry(Queries):
             if (before := aliases.get(CHALLENGER)) not in (None, version):
                 messages.enqueue_model(connection, before)
 
-    def attempt(self, version: str, champion: str) -> int:
+    def attempt(self, version: str, champion: str, take: bool = False, again: bool = False) -> int:
         """How many challengers were judged against this champion, up to and with this version.
 
-        A version that was judged before keeps its number, so looking again costs nothing. The embedded model,
-        which is compared with every champion, has the threshold of a first one and uses up no number.
+        A version that was judged before keeps its number, so looking again costs nothing, unless it has to be
+        proved `again`. With `take`, a registered version takes its number, so no other one gets it. The
+        embedded model, which is compared with every champion, has the threshold of a first one and uses up no
+        number.
         """
-        tried = {}
-        for each in self.versions():
-            if each.source != EMBEDDED_NAME:
-                tried[each.version] = attempts_of(each.metrics)
-            elif each.version == version:
+        with (registry_rows.changing if take else reading)(self._engine) as connection:
+            known = {each.version: each for each in registry_rows.versions_of(connection)}
+            mine = known.get(version)
+            if mine and mine.source == EMBEDDED_NAME:
                 return 1
-        mine = tried.pop(version, {}).get(champion)
-        return mine or 1 + max((attempts.get(champion, 0) for attempts in tried.values()), default=0)
+            own = attempts_of(mine.metrics) if mine else {}
+            if champion in own and not again:
+                return own[champion]
+            others = (each for each in known.values() if each.source != EMBEDDED_NAME)
+            number = 1 + max((attempts_of(each.metrics).get(champion, 0) for each in others), default=0)
+            if take and mine:
+                metrics = {**mine.metrics, ATTEMPTS: own | {champion: number}}
+                registry_rows.set_metrics(connection, version, metrics)
+            return number
 
     def prove(self, version: str, proof: Proof) -> None:
         """Stores the proof with its version, replacing an earlier one. Raises ModelError if unknown."""

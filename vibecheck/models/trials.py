@@ -123,6 +123,9 @@ def settle(
     RecordsError.
     """
     try:
+        promotion = watched_promotion(registry)
+        if promotion and promotion.made_at > now:  # else no label would count for the guard until then
+            registry.correct_times(now)
         watched = guard(registry, statistics)
         if watched is not None and (advice := rollback_advice(watched)):
             _withdraw_proof(registry, watched, advice, now)
@@ -157,7 +160,7 @@ def _withdraw_proof(registry: Registry, guard: Trial, advice: str, now: datetime
         challenger=guard.seen.champion,
         evidence=None,
         judged_at=now,
-        attempt=proof.attempt + 1,
+        attempt=registry.attempt(guard.against, guard.version, take=True, again=True),
     )
     registry.prove(guard.against, new)
 
@@ -165,7 +168,8 @@ def _withdraw_proof(registry: Registry, guard: Trial, advice: str, now: datetime
 def keep(registry: Registry, trial: Trial, now: datetime) -> None:
     """Stores a version's proof; before that, its first verdict, which fixes its attempt number.
 
-    A trial against an earlier champion, from a page that was open since, is not stored.
+    A trial against an earlier champion, from a page that was open since, is not stored, nor one whose number
+    another version has taken since: at the next look it has the next number.
     """
     if trial.against != registry.champion().version:
         return
@@ -176,7 +180,7 @@ def keep(registry: Registry, trial: Trial, now: datetime) -> None:
     else:
         begins = trial.seen.n > 0 and version.source != EMBEDDED_NAME
         new = trial.verdict.proved or begins
-    if not new:
+    if not new or registry.attempt(trial.version, trial.against, take=True) != trial.attempt:
         return
     found, seen = trial.verdict, trial.seen.figures
     report = before.report if before else ""  # deletions reach the report by it

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from finetune.data.collect import collect
+from finetune.judging import judge as judging
 from finetune.judging.judge import judge_challenger
 from finetune.metrics import scores
 from tests.databases import open_store
@@ -108,6 +109,21 @@ def test_better_challenger_is_proved_and_may_be_promoted(settings, registry, pic
     assert all(each.won for each in report.changed) and len(report.changed) == 16
     assert registry.get(SHIPPED).proof.proved and registry.get(SHIPPED).proof.against == "confused"
     assert registry.promote(SHIPPED, "proved", NOW).kind == "promotion"
+
+
+def test_number_of_a_challenger_is_taken_before_the_report_is_written(
+    settings, registry, pictures, confused, monkeypatch
+):
+    registry.register("confused", "a test", str(confused), {}, NOW)
+    meanwhile = []
+    write = judging.write
+
+    def watched(report, *rest):
+        meanwhile.append(registry.attempt("another", SHIPPED))
+        return write(report, *rest)
+
+    monkeypatch.setattr(judging, "write", watched)
+    assert judged(settings, pictures, SHIPPED, confused).attempt == 1 and set(meanwhile) == {2}
 
 
 def test_worse_challenger_or_too_few_labels_prove_nothing(settings, registry, pictures, confused):
