@@ -22,10 +22,10 @@ from finetune.metrics import prior_weights
 from vibecheck.analytics.calibration_fit import Audited, calibration_error, fit, learn
 from vibecheck.emotions import NAMES
 from vibecheck.models.installed import content_of
-from vibecheck.vision.calibration import SHIPPED, TemperatureScaling
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.images import decode
 from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.temperature_scaling import SHIPPED, TemperatureScaling
 
 FERPLUS, NATURAL = Path("ferplus", "test.parquet"), Path("muxspace", "faces.parquet")
 MIXES = ("natural", "uniform")

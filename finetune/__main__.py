@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from finetune.embedded.recipe import PretrainRecipe
+from finetune.embedded.pretrain_recipe import PretrainRecipe
 from finetune.judging.judge_command import judge
 from finetune.train_command import fine_tune
 from vibecheck.cli.main import run

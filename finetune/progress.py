@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from finetune.data.collect import REASONS
 from vibecheck.emotions import NAMES
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 
 Tell = Callable[[dict[str, Any]], None]
 STAGES = {"head": "Training (last layer)", "all": "Training (all layers)"}

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from statistics import mean
 
 from vibecheck.errors import NoFace, TooManyChecks
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
 from vibecheck.vision.images import encode_jpeg

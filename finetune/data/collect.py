@@ -18,7 +18,7 @@ from vibecheck.cli.records import open_store
 from vibecheck.comet.restore import restore
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.values import CANT_TELL

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
-from vibecheck.records.labels.visitors import few_visitors, groups
+from vibecheck.records.labels.visitor_groups import few_visitors, groups
 
 HELD_OUT_SHARE = 0.2
 # Of the train side, the part that decides early stopping and the mix of old and new weights.

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, ViTImageProcessor
 
 from finetune.embedded.architectures import build
 from finetune.embedded.ferplus import Faces
-from finetune.embedded.recipe import PretrainRecipe
+from finetune.embedded.pretrain_recipe import PretrainRecipe
 from finetune.metrics import bias_corrected
 from vibecheck.emotions import NAMES
 from vibecheck.export.candidates import compile_folder

@@ -19,14 +19,14 @@ from torch import nn
 from finetune.embedded.architectures import build
 from finetune.embedded.ferplus import Faces
 from finetune.embedded.finishing import OUTPUTS, finish, logits_of, normal, pictures_of
-from finetune.embedded.recipe import PretrainRecipe
+from finetune.embedded.pretrain_recipe import PretrainRecipe
 from finetune.embedded.training_set import TrainingSet, training_set
 from finetune.metrics import scores
 from finetune.training.augment import augment, mixed
 from finetune.training.student import decay_groups
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
-from vibecheck.names.version_name import check_version_name
+from vibecheck.version_name import check_version_name
 
 CHECKPOINT = "checkpoint.pt"
 # The peak of the learning rate for a `rate` of 1, and the weight decay.

@@ -1,8 +1,8 @@
 """Compares a challenger with the champion on the same faces, as both run in the app.
 
-Labels that were requested at random decide (see `vibecheck.records.labels.judging`), by what both models said
-at the vibe check; held-out pictures that a model has not read yet it reads now. The operator's own reference
-set can veto. The result is a `Report`, whose proof is kept with the version.
+Labels that were requested at random decide (see `records/labels/judging_labels.py`), by what both models said
+at the vibe check. A model reads now those held-out pictures that it has not read yet. The operator's own
+reference set can veto. The result is a `Report`, whose proof is kept with the version.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ from vibecheck.evaluation.proof import Proof
 from vibecheck.evaluation.report import BothScores, Changed, Report
 from vibecheck.models.installed import folder_of
 from vibecheck.models.registry import Registry
-from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
+from vibecheck.records.labels.judging_labels import JudgedReadings, JudgingLabel
 from vibecheck.records.labels.labelled import HELD_OUT, LabelledPicture
 from vibecheck.records.readings import ShadowReading
 from vibecheck.settings import Settings

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vibecheck.analytics.calibration_fit import Audited, calibration_error, fit, learn
-from vibecheck.vision.calibration import LARGEST_BIAS, NO_BIAS, SHIPPED, TemperatureScaling, softmax
+from vibecheck.vision.temperature_scaling import LARGEST_BIAS, NO_BIAS, SHIPPED, TemperatureScaling, softmax
 
 
 def drawn(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from vibecheck.analytics.model_comparison import PairedComparison, compared, pai
 from vibecheck.analytics.words import on_pair
 from vibecheck.emotions import NAMES
 from vibecheck.evaluation.compare import Comparison
-from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
+from vibecheck.records.labels.judging_labels import JudgedReadings, JudgingLabel
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from vibecheck.analytics.drift import drift
 from vibecheck.analytics.shares import over_visitors
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.stats.results import Day, LabelTally, VisitorTally
-from vibecheck.vision.calibration import NO_BIAS
+from vibecheck.vision.temperature_scaling import NO_BIAS
 
 DAY = date(2026, 3, 31)
 NONE = VisitorTally()

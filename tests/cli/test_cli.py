@@ -27,8 +27,8 @@ from vibecheck.records import learned_calibration
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.settings import Settings
-from vibecheck.vision.calibration import NO_BIAS
 from vibecheck.vision.classifier import EMBEDDED
+from vibecheck.vision.temperature_scaling import NO_BIAS
 
 KEYS = {"path", "face", "mood", "confidence", "probabilities", "hints", "model", "error"}
 

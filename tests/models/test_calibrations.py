@@ -37,7 +37,7 @@ from vibecheck.records.store import Store
 from vibecheck.records.synthetic import ORIGIN
 from vibecheck.records.values import Feedback, ModelVersion
 from vibecheck.settings import Settings
-from vibecheck.vision.calibration import SHIPPED, TemperatureScaling
+from vibecheck.vision.temperature_scaling import SHIPPED, TemperatureScaling
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC).replace(microsecond=0)

@@ -11,7 +11,7 @@ from tests.databases import open_store
 from tests.records.examples import NOON, PLAY, a_prediction
 from tests.records.rows import engine_of, recent
 from vibecheck.records.labels import queues
-from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.pagination import Filters
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 

@@ -119,7 +119,7 @@ def test_a_deleted_prediction_is_never_restored_however_long_ago_it_was(store):
 
 
 def test_history_lists_predictions_oldest_first_with_their_latest_label(store, monkeypatch):
-    monkeypatch.setattr("vibecheck.records.labels.pages.PAGE", 2)
+    monkeypatch.setattr("vibecheck.records.labels.pagination.PAGE", 2)
     made = [a_prediction(made_at=NOON + timedelta(seconds=second)) for second in (0, 1, 1, 1, 2)]
     for prediction in made:
         store.add(prediction, None)

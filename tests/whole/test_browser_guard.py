@@ -28,7 +28,7 @@ from tests.waiting import wait_for
 from tests.whole.conftest import FACE, UPLOAD, check_vibe, photo
 from vibecheck.records.values import hash_of
 from vibecheck.settings import Settings
-from vibecheck.ui.access import messages
+from vibecheck.ui.access import websocket_messages
 
 TOKEN = "a-token-of-32-characters-or-more"
 LOCKED = "Only people with access can open this page"
@@ -84,11 +84,11 @@ def test_every_websocket_message_type_is_listed_with_its_effect_on_others():
     fields = {field.name for field in BackMsg.DESCRIPTOR.fields}
     assert fields == set(BACK_MESSAGES), "a new message: find out what it does to others, and say it above"
     allowed = {name for name, does in BACK_MESSAGES.items() if not does.startswith("dropped")}
-    assert allowed == messages.ALLOWED
+    assert allowed == websocket_messages.ALLOWED
     payloads = {field.name for field in BackendOperationRequest.DESCRIPTOR.oneofs_by_name["payload"].fields}
     assert payloads == set(OPERATIONS)
     taken = {name for name, does in OPERATIONS.items() if not does.startswith("dropped")}
-    assert taken == messages.ALLOWED_OPERATIONS
+    assert taken == websocket_messages.ALLOWED_OPERATIONS
 
 
 def every_message() -> list[bytes]:

@@ -8,7 +8,7 @@ from vibecheck.analytics.overview import compute_model_status
 from vibecheck.models import trials
 from vibecheck.models.installed import champion_manifest
 from vibecheck.models.registry import CHAMPION, Registry
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 

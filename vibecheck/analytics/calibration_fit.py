@@ -21,7 +21,13 @@ import numpy as np
 from vibecheck.records.learned_calibration import LearnedScaling
 from vibecheck.records.stats.bins import CONFIDENCE_BINS
 from vibecheck.records.stats.visitor_tallies import numbered
-from vibecheck.vision.calibration import LARGEST_BIAS, SHIPPED, TemperatureScaling, logarithms, softmax
+from vibecheck.vision.temperature_scaling import (
+    LARGEST_BIAS,
+    SHIPPED,
+    TemperatureScaling,
+    logarithms,
+    softmax,
+)
 
 FEWEST, FEWEST_FOR_BIAS = 50, 200  # audits
 HALF_LIFE = 28.0  # days after which an audit has half its weight

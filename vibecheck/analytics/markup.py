@@ -8,7 +8,7 @@ from vibecheck.analytics.retrain import Advice
 from vibecheck.analytics.slices import Slice
 from vibecheck.analytics.words import Answer, interval, written
 from vibecheck.emotions import BY_NAME
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.records.stats.results import MoodPlays
 
 MARKS = {True: ("✓", "good", "done"), False: ("✗", "bad", "missing"), None: ("!", "look", "look at this")}

@@ -14,8 +14,8 @@ from vibecheck.emotions import NAMES
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.compare import Comparison, compare
 from vibecheck.evaluation.evidence import Settled
-from vibecheck.records.labels import visitors
-from vibecheck.records.labels.judging import JudgedReadings, JudgingLabel
+from vibecheck.records.labels import visitor_groups
+from vibecheck.records.labels.judging_labels import JudgedReadings, JudgingLabel
 from vibecheck.records.stats.results import Bin, VersionUse, VisitorTally
 
 
@@ -42,7 +42,7 @@ class SameFaces:
 
     def units(self) -> list[str]:
         """The visitor, or the visit, of each face (N)."""
-        return visitors.units(self.labels)
+        return visitor_groups.units(self.labels)
 
 
 @dataclass(frozen=True, slots=True)

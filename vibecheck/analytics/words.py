@@ -14,9 +14,9 @@ from vibecheck.analytics.drift import MOODS, Drift
 from vibecheck.analytics.model_comparison import PairedComparison
 from vibecheck.analytics.overview import Overview
 from vibecheck.analytics.shares import Share
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.records.learned_calibration import LearnedCalibration
-from vibecheck.vision.calibration import NO_BIAS
+from vibecheck.vision.temperature_scaling import NO_BIAS
 
 WHEN = {"week": "this week", "4 weeks": "in 4 weeks", "12 weeks": "in 12 weeks", "all": "over all time"}
 BEFORE = {"week": "last week", "4 weeks": "the 4 weeks before", "12 weeks": "the 12 weeks before"}

@@ -16,7 +16,7 @@ from vibecheck.cli.printable import printable, without_path
 from vibecheck.cli.progress_bar import counting
 from vibecheck.cli.records import open_store
 from vibecheck.errors import ModelError
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.settings import Settings
 from vibecheck.vision.picture_folders import left_out_sentence
 

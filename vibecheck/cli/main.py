@@ -20,12 +20,12 @@ from vibecheck import __version__
 from vibecheck.cli import comet, models
 from vibecheck.cli.compile_model import compile_model
 from vibecheck.cli.demo import demo
-from vibecheck.cli.figures import report, stats
 from vibecheck.cli.import_labels import import_labels
 from vibecheck.cli.predict import predict
 from vibecheck.cli.records import open_store
+from vibecheck.cli.stats import report, stats
 from vibecheck.errors import DISK_FULL, VibeCheckError
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.settings import Settings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

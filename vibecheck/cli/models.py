@@ -12,7 +12,7 @@ from rich.table import Table
 from vibecheck.cli.records import open_store
 from vibecheck.emotions import NAMES
 from vibecheck.models.version import PROMOTED
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:

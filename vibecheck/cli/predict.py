@@ -16,7 +16,7 @@ from vibecheck.cli.printable import printable, without_path
 from vibecheck.cli.progress_bar import counting
 from vibecheck.emotions import BY_NAME, NAMES, Distribution
 from vibecheck.errors import NoFace, PictureError
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.settings import Settings
 from vibecheck.vision.model_source import EMBEDDED_NAME
 from vibecheck.vision.picture_folders import is_video, left_out_sentence, pictures_in

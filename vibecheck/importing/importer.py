@@ -14,7 +14,7 @@ from typing import Literal
 from vibecheck import check
 from vibecheck.errors import AlreadyStored, PictureError, UnknownPrediction
 from vibecheck.importing.label_files import RefusedPicture
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction

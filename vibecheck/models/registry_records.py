@@ -9,13 +9,13 @@ from sqlalchemy import Connection, delete, insert, select
 
 from vibecheck.models import registry_rows
 from vibecheck.models.version import CHALLENGER, CHAMPION, PREVIOUS
-from vibecheck.names.version_name import VersionName
 from vibecheck.records import learned_calibration
 from vibecheck.records.db.tables import promotions, registered_models
 from vibecheck.records.db.transactions import database_now
 from vibecheck.records.labels import learned_from
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.values import Promotion
+from vibecheck.version_name import VersionName
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]

@@ -1,8 +1,8 @@
 """Comparisons with the champion that are in progress, their proofs, and the resulting promotions.
 
 The challenger and the embedded model are compared with the champion on all labels that judge both (see
-`records/labels/judging.py`). After a promotion the champion before it is compared with the new one on labels
-given since: a guard, which is a separate test. All of them may be looked at any time (see
+`records/labels/judging_labels.py`). After a promotion the champion before it is compared with the new one on
+labels given since: a guard, which is a separate test. They are valid however often one looks (see
 `evaluation/evidence.py`); `settle` does so in the background.
 """
 
@@ -20,7 +20,7 @@ from vibecheck.evaluation.proof import Proof, Verdict
 from vibecheck.models.compared import candidates, watched_promotion
 from vibecheck.models.registry import Registry
 from vibecheck.models.version import Version
-from vibecheck.records.labels.judging import JudgedReadings
+from vibecheck.records.labels.judging_labels import JudgedReadings
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.values import Promotion
 from vibecheck.vision.model_source import EMBEDDED_NAME

@@ -29,7 +29,7 @@ from vibecheck.music.spotify import (
     search_spotify,
     spotify_client,
 )
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:

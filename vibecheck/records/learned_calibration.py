@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select
 from vibecheck.records.db.tables import calibrations
 from vibecheck.records.db.transactions import database_now, insert_new
 from vibecheck.records.values import LARGEST, check_id, check_time
-from vibecheck.vision.calibration import SHIPPED, TemperatureScaling
+from vibecheck.vision.temperature_scaling import SHIPPED, TemperatureScaling
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,14 @@ from typing import Self
 
 from sqlalchemy import Engine, func, select
 
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.records.db import lookup
 from vibecheck.records.db.connect import open_database, prove_writable
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import model_versions, outbox, predictions
 from vibecheck.records.db.transactions import fetch, place, reading, writing
 from vibecheck.records.deletion.purge import Deletions
-from vibecheck.records.labels import audits, pages
+from vibecheck.records.labels import audits, pagination
 from vibecheck.records.labels.give import Labelling
 from vibecheck.records.labels.labelled import LabelledPrediction
 from vibecheck.records.labels.queues import LabelQueues
@@ -93,19 +93,19 @@ class Store(Recording, Labelling, Merging, Deletions):
         with reading(self._engine) as connection:
             return lookup.plays_of(connection, ids)
 
-    def page(self, filters: pages.Filters, after: Cursor | None, limit: int) -> list[LabelledPrediction]:
+    def page(self, filters: pagination.Filters, after: Cursor | None, limit: int) -> list[LabelledPrediction]:
         """The first `limit` predictions that pass the filters, newest first, after a cursor."""
         with reading(self._engine) as connection:
-            return pages.page(connection, filters, after, limit)
+            return pagination.page(connection, filters, after, limit)
 
     def labelled(self, prediction_id: str) -> LabelledPrediction:
         """The prediction with this id, and its labels. Raises UnknownPrediction."""
         with reading(self._engine) as connection:
-            return pages.with_labels(connection, [lookup.row_of(connection, prediction_id)])[0]
+            return pagination.with_labels(connection, [lookup.row_of(connection, prediction_id)])[0]
 
     def pictured(self, limit: int) -> list[Prediction]:
         """The newest `limit` predictions whose picture was kept, newest first."""
-        return [each.prediction for each in self.page(pages.Filters(with_picture=True), None, limit)]
+        return [each.prediction for each in self.page(pagination.Filters(with_picture=True), None, limit)]
 
     def model_versions(self) -> list[ModelVersion]:
         """The models that made predictions here, oldest first."""
@@ -114,7 +114,7 @@ class Store(Recording, Labelling, Merging, Deletions):
 
     def history(self) -> Iterator[tuple[Prediction, Feedback | None]]:
         """All predictions, oldest first, each with its effective label or None."""
-        return ((each.prediction, each.label) for page in pages.history(self._engine) for each in page)
+        return ((each.prediction, each.label) for page in pagination.history(self._engine) for each in page)
 
     def model_origin(self, version: str) -> str:
         """Where a model came from; "unknown" for one that made no prediction here."""

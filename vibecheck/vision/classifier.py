@@ -16,10 +16,10 @@ import onnxruntime
 
 from vibecheck.emotions import EMOTIONS, map_labels
 from vibecheck.errors import ModelError
-from vibecheck.vision.calibration import TemperatureScaling
 from vibecheck.vision.crops import model_crop
 from vibecheck.vision.faces import Face
 from vibecheck.vision.manifest import Manifest, unusable
+from vibecheck.vision.temperature_scaling import TemperatureScaling
 
 EMBEDDED = Path(__file__).parents[1] / "models" / "embedded"
 ONNX_FILE = "model.onnx"

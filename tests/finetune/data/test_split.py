@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from finetune.data.split import split
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
-from vibecheck.records.labels.visitors import FEWEST_VISITORS
+from vibecheck.records.labels.visitor_groups import FEWEST_VISITORS
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from vibecheck.errors import UnknownPrediction
 from vibecheck.records.db.rows import prediction_row
 from vibecheck.records.db.tables import predictions
 from vibecheck.records.db.transactions import writing
-from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.pagination import Filters
 from vibecheck.records.labels.queues import LabellerCount
 from vibecheck.records.values import CANT_TELL
 

@@ -6,7 +6,7 @@ from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import engine_of
 from vibecheck.records.db.transactions import reading
 from vibecheck.records.labels import second_labels
-from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.pagination import Filters
 from vibecheck.records.labels.queues import LabellerCount
 from vibecheck.records.stats.results import LabelPair, Scope
 from vibecheck.records.values import CANT_TELL

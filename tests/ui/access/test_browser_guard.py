@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from vibecheck.ui.access.browser_guard import VISITOR_COOKIE, BrowserGuard, identify
-from vibecheck.ui.access.messages import AT_ONCE
+from vibecheck.ui.access.websocket_messages import AT_ONCE
 
 CLEAR = BackMsg(clear_cache=True).SerializeToString()
 HEARTBEAT = BackMsg(app_heartbeat=True).SerializeToString()

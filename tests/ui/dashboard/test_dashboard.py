@@ -31,9 +31,9 @@ from vibecheck.records.store import Store
 from vibecheck.records.values import Feedback
 from vibecheck.settings import Settings
 from vibecheck.ui.access import gate
-from vibecheck.vision.calibration import NO_BIAS
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.manifest import Manifest
+from vibecheck.vision.temperature_scaling import NO_BIAS
 
 ROOT = Path(__file__).parents[3]
 PAGE = str(ROOT / "pages" / "2_Dashboard.py")

@@ -20,7 +20,7 @@ from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.models.trials import Trial
 from vibecheck.records.db.tables import jobs as jobs_table
 from vibecheck.records.db.transactions import writing
-from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.pagination import Filters
 from vibecheck.settings import Settings
 from vibecheck.training import resources
 from vibecheck.training.events import Collected, Finished, RunProgress, TrainingStep

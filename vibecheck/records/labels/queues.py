@@ -10,7 +10,7 @@ from vibecheck.records.db.transactions import Queries, fetch, reading
 from vibecheck.records.labels import second_labels
 from vibecheck.records.labels.effective_label import OVERRULES
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.pages import with_labels
+from vibecheck.records.labels.pagination import with_labels
 from vibecheck.records.values import SECOND
 
 # Labels of a mood are counted up to here: beyond it the mood is not rare.

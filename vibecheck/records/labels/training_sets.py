@@ -11,7 +11,7 @@ from vibecheck.records.db.batches import found_in
 from vibecheck.records.db.tables import predictions, trained_on
 from vibecheck.records.db.transactions import Queries, reading, writing
 from vibecheck.records.labels.labelled import TRAIN, LabelledPrediction
-from vibecheck.records.labels.pages import with_labels
+from vibecheck.records.labels.pagination import with_labels
 from vibecheck.records.outbox import messages
 from vibecheck.records.values import SideDrawn
 

@@ -10,7 +10,7 @@ from vibecheck.records.db import lookup
 from vibecheck.records.db.rows import prediction_of
 from vibecheck.records.db.tables import outbox, predictions
 from vibecheck.records.db.transactions import Queries, reading
-from vibecheck.records.labels import pages
+from vibecheck.records.labels import pagination
 from vibecheck.records.outbox.messages import Message
 from vibecheck.records.values import Prediction, SideDrawn
 
@@ -21,7 +21,7 @@ class SentRecords(Queries):
     def messages(self, since: datetime | None) -> Iterator[tuple[Prediction, list[Message]]]:
         """All predictions made at or after `since`, oldest first, each with the messages that report it."""
         now = datetime.now(UTC)
-        for page in pages.history(self._engine, since):
+        for page in pagination.history(self._engine, since):
             with reading(self._engine) as connection:
                 played = lookup.plays_of(connection, [each.prediction.id for each in page])
             for each in page:

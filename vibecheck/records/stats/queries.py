@@ -16,8 +16,8 @@ from vibecheck.records import learned_calibration
 from vibecheck.records.db.summary_tables import BIN_COUNTERS, daily, outcomes
 from vibecheck.records.db.tables import model_versions, predictions, promotions
 from vibecheck.records.db.transactions import Queries, fetch, reading
-from vibecheck.records.labels import judging, second_labels
-from vibecheck.records.labels.judging import JudgedReadings
+from vibecheck.records.labels import judging_labels, second_labels
+from vibecheck.records.labels.judging_labels import JudgedReadings
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
@@ -210,7 +210,7 @@ class StatisticsQueries(Queries):
 
     def judged(self, versions: Sequence[str] | None = None, unread: bool = False) -> JudgedReadings:
         """The labels that judge models, with the readings of the same faces by all models, or by some."""
-        return judging.judged(self._engine, versions, unread)
+        return judging_labels.judged(self._engine, versions, unread)
 
     def live_since(self, version: str) -> datetime | None:
         """When a model last went live: its last promotion, else its first prediction; None for neither."""

@@ -6,7 +6,7 @@
   browser that opened it. Streamlit's addresses below /media would open for anybody.
 - Uploads hold a bounded amount of memory (vibecheck/ui/access/upload_quota.py).
 - Messages over the WebSocket are limited in size and rate, and those of a developer are dropped
-  (vibecheck/ui/access/messages.py).
+  (vibecheck/ui/access/websocket_messages.py).
 """
 
 import logging
@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from vibecheck.access.browsers import Browser, is_visitor, new_visitor
-from vibecheck.ui.access import access_link, messages
+from vibecheck.ui.access import access_link, websocket_messages
 from vibecheck.ui.access.access_link import PARAMETER, session_owners, visitors
 from vibecheck.ui.access.security_headers import path_of
 from vibecheck.ui.access.upload_quota import Upload, quota
@@ -111,7 +111,7 @@ class BrowserGuard:
         client = identify(scope)
         browser = client.browser
         session, closed = "", False
-        allowance = messages.Allowance(time.monotonic())
+        allowance = websocket_messages.Allowance(time.monotonic())
 
         async def close() -> Message:
             nonlocal closed
@@ -128,9 +128,9 @@ class BrowserGuard:
                     return await close()  # signed out, or expired
                 try:
                     allowance.take(time.monotonic())
-                    if messages.is_allowed(message.get("bytes") or b""):
+                    if websocket_messages.is_allowed(message.get("bytes") or b""):
                         return message
-                except messages.TooMuch as error:
+                except websocket_messages.TooMuch as error:
                     log.warning("Closed a browser's connection: %s.", error)
                     return await close()
 

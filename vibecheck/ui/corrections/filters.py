@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from vibecheck.emotions import BY_NAME, NAMES
-from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.pagination import Filters
 from vibecheck.ui.corrections import labellers
 from vibecheck.ui.corrections import labelling_session as session
 from vibecheck.ui.shared import app

@@ -7,7 +7,7 @@ import streamlit as st
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.pagination import Filters
 from vibecheck.records.values import CANT_TELL, QUEUES, Cursor, Feedback, Prediction
 from vibecheck.ui.corrections import labellers, thumbnails
 from vibecheck.ui.corrections import labelling_session as session

@@ -11,7 +11,7 @@ import streamlit as st
 from vibecheck.access.roles import Role
 from vibecheck.errors import RecordsError, UnknownPrediction
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.pagination import Filters
 from vibecheck.records.values import QUEUES, Cursor
 from vibecheck.ui.access import gate
 from vibecheck.ui.home import vibe_check

@@ -10,7 +10,7 @@ import streamlit as st
 from vibecheck.emotions import BY_NAME
 from vibecheck.records.csv_safety import to_csv
 from vibecheck.records.labels.labelled import LabelledPrediction
-from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.pagination import Filters
 from vibecheck.records.store import Store
 from vibecheck.records.values import Play
 from vibecheck.ui.shared import app

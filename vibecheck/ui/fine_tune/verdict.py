@@ -17,7 +17,7 @@ from vibecheck.evaluation.proof import Verdict, refusal
 from vibecheck.evaluation.report import Changed, Report
 from vibecheck.models.trials import Trial
 from vibecheck.models.version import Version
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun
 from vibecheck.ui.fine_tune import tiles
 from vibecheck.ui.fine_tune.state import FineTuneState

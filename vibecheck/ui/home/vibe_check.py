@@ -17,7 +17,7 @@ from vibecheck.music.catalogue import read_catalogue
 from vibecheck.music.recommender import Mode, Suggestion, why
 from vibecheck.music.spotify import Playlist
 from vibecheck.records.db.circuit_breaker import CircuitBreaker
-from vibecheck.records.labels.pages import Filters
+from vibecheck.records.labels.pagination import Filters
 from vibecheck.records.values import Feedback, Prediction
 from vibecheck.ui.home import consent
 from vibecheck.ui.shared import app

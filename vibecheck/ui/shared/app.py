@@ -10,7 +10,7 @@ from functools import partial
 import streamlit as st
 
 from vibecheck.alerts import watch
-from vibecheck.comet.process import SendingProcess
+from vibecheck.comet.sending_process import SendingProcess
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.models.live_model import LiveModel
 from vibecheck.models.registry import Registry

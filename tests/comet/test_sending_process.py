@@ -15,7 +15,7 @@ from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import engine_of
 from tests.waiting import wait_for
 from vibecheck.comet import layout
-from vibecheck.comet.process import COMMAND, FIRST_PAUSE, SendingProcess
+from vibecheck.comet.sending_process import COMMAND, FIRST_PAUSE, SendingProcess
 from vibecheck.models.registry import Registry
 from vibecheck.records.store import Store
 
@@ -68,7 +68,7 @@ def test_sending_process_is_started_once(process):
 
 def test_sending_process_that_exits_is_restarted_after_a_pause(process, monkeypatch):
     clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
-    monkeypatch.setattr("vibecheck.comet.process.time", clock)
+    monkeypatch.setattr("vibecheck.comet.sending_process.time", clock)
     sending = process(DIES)
     sending.ensure()
     first = sending.pid
@@ -81,8 +81,8 @@ def test_sending_process_that_exits_is_restarted_after_a_pause(process, monkeypa
 
 
 def test_killed_sending_process_is_restarted_without_a_visit(process, monkeypatch):
-    monkeypatch.setattr("vibecheck.comet.process.FIRST_PAUSE", 0.0)
-    monkeypatch.setattr("vibecheck.comet.process.CHECK_EVERY", 0.05)
+    monkeypatch.setattr("vibecheck.comet.sending_process.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("vibecheck.comet.sending_process.CHECK_EVERY", 0.05)
     sending = process(SLEEPER)
     sending.ensure()
     first = sending.pid
@@ -97,7 +97,7 @@ def test_killed_sending_process_is_restarted_without_a_visit(process, monkeypatc
 
 PARENT = """
 import sys
-from vibecheck.comet.process import COMMAND, SendingProcess
+from vibecheck.comet.sending_process import COMMAND, SendingProcess
 sending = SendingProcess()
 sending.ensure()
 print(sending.pid, flush=True)

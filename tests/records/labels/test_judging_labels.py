@@ -7,7 +7,7 @@ import pytest
 from tests.records.examples import JPEG, NOON, a_prediction
 from tests.records.rows import engine_of
 from vibecheck.models.registry import Registry
-from vibecheck.records.labels.judging import judged
+from vibecheck.records.labels.judging_labels import judged
 from vibecheck.records.readings import ShadowReading
 from vibecheck.records.stats.results import Scope
 from vibecheck.records.stats.summaries import MOST_A_DAY

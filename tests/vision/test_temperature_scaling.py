@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from vibecheck.vision.calibration import FLOOR, NO_BIAS, SHIPPED, TemperatureScaling
+from vibecheck.vision.temperature_scaling import FLOOR, NO_BIAS, SHIPPED, TemperatureScaling
 
 SCALINGS = st.builds(
     TemperatureScaling,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from vibecheck.records.labels.judging import JudgingLabel
+from vibecheck.records.labels.judging_labels import JudgingLabel
 from vibecheck.records.labels.labelled import LabelledPicture
 
 # With fewer visitors than this, visits are the units instead: one visitor is no sample.

@@ -5,7 +5,7 @@ import json
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from vibecheck.ui.access.messages import (
+from vibecheck.ui.access.websocket_messages import (
     AT_ONCE,
     MOST_BYTES,
     MOST_CANDIDATES,

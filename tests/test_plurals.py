@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from vibecheck.names.counted import counted
+from vibecheck.plurals import counted
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 NOUNS = (
     "answer|audit|change|check|day|epoch|face|hour|label|minute|mistake|picture|playlist|prediction|reading|record|"
     "second|video|visitor"

@@ -1,1 +1,0 @@
-"""Version names and counts, as several packages write them."""
