@@ -45,24 +45,24 @@ def live(
     record: Record = False,
 ) -> None:
     """Throughput and latency of live video over WebRTC or WebSocket, for one visitor or several."""
-    from benchmarks import fallback, many
+    from benchmarks import fallback, many_visitors
     from benchmarks import live as one
 
     if visitors:
-        _show("many", many.run(_numbers(visitors), seconds, joins, fps, socket), as_json, record)
+        _show("many", many_visitors.run(_numbers(visitors), seconds, joins, fps, socket), as_json, record)
     elif socket:
         _show("fallback", fallback.run(seconds), as_json, record)
     else:
         _show("live", one.run(model), as_json, record)
 
 
-@app.command()
-def beside(
+@app.command("live-while-training")
+def live_while_training(
     turns: Annotated[int, typer.Option(min=1, help="Measurements without and with training.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Live video while a model trains on the same machine."""
-    from benchmarks.beside import run
+    from benchmarks.live_while_training import run
 
     _print(run(turns), as_json)
 
@@ -121,7 +121,7 @@ def startup(
 @app.command("all")
 def everything(as_json: Json = False, record: Record = False) -> None:
     """Run live, live --visitors, inference, startup, store --rows and proof at small sizes (some minutes)."""
-    from benchmarks import growth, inference, many, proof
+    from benchmarks import growth, inference, many_visitors, proof
     from benchmarks import live as one
     from benchmarks import startup as start
 
@@ -130,7 +130,7 @@ def everything(as_json: Json = False, record: Record = False) -> None:
         _show("live", one.run(None), as_json, record)
         _show("inference", inference.run(1, 6, vit), as_json, record)
         _show("startup", start.run(vit), as_json, record)
-    _show("many", many.run((1, 2, 4, 8), 8, 100, socket=True), as_json, record)
+    _show("many", many_visitors.run((1, 2, 4, 8), 8, 100, socket=True), as_json, record)
     _show("growth", growth.run((10_000, 100_000)), as_json, record)
     _show("proof", proof.run(), as_json, False)
 

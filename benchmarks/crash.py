@@ -21,9 +21,9 @@ import requests
 from PIL import Image
 from sqlalchemy import Engine
 
+from benchmarks.harness.page_client import NotThere, Visitor
 from benchmarks.harness.running import ROOT, RunningApp
 from benchmarks.harness.visitors import portrait
-from benchmarks.harness.wire import NotThere, Visitor
 from vibecheck.emotions import BY_NAME, NAMES
 from vibecheck.records.db.connect import open_database
 from vibecheck.records.db.summary_tables import daily, outcomes

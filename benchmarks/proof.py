@@ -105,8 +105,8 @@ def one_after_another(runs: int = 1000, labels: int = 300, seed: int = 2) -> dic
 def over_years(runs: int = 1000, labels: int = 300, periods: int = 4, seed: int = 3) -> dict:
     """How often an equal challenger is proved in several periods after which labels are deleted.
 
-    Bets are settled as in `vibecheck.models.trials.settle_bets`; and without that, each look sees the labels
-    of one period alone. Twelve looks a period.
+    Twelve looks a period. Once with bets settled as in `models/promotion.py`, and once without, where each
+    look sees the labels of one period alone.
     """
     rng = np.random.default_rng(seed)
     deciding = round(_differing(0.0) * labels)

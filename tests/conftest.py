@@ -22,7 +22,7 @@ pytest_plugins = ["tests.databases"]
 TESTS = Path(__file__).parent
 SHARED = TESTS.parents[1] / "shared"
 # Their tests run the whole app, or take long: slow, unless they are marked as quick.
-SLOW_FOLDERS = ("benchmarks", "browser", "whole")
+SLOW_FOLDERS = ("benchmarks", "browser", "end_to_end")
 # Browser tests in which the app reads live video.
 VIDEO_FILES = ("test_home.py", "test_live.py", "test_loop.py", "test_model.py", "test_soak.py")
 # Their tests load PyTorch and its exporter, ten seconds of CPU time.

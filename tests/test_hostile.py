@@ -1,6 +1,6 @@
 """Hundreds of hostile inputs at every door that is a function: what cannot be used is refused in a sentence.
 
-The doors that are pages are in tests/whole/test_hostile_visitors.py; labels.csv, and pictures that were
+The doors that are pages are in tests/end_to_end/test_hostile_visitors.py; labels.csv, and pictures that were
 damaged on purpose, are in tests/importing/test_label_files.py and tests/vision/test_images.py.
 """
 

@@ -28,7 +28,7 @@ class SocketCamera:
 
 
 @dataclass
-class Visitor:
+class Streamer:
     """One visitor: what they send, and the marks that come back."""
 
     session: Session
@@ -47,13 +47,13 @@ class Visitor:
         self.seen.set()
 
 
-async def join_by_socket(session: Session, url: str, pictures: Sequence[bytes]) -> Visitor:
+async def join_by_socket(session: Session, url: str, pictures: Sequence[bytes]) -> Streamer:
     """Send these JPEGs over the page's own connection, as `stage_socket.js` does, until `leave`."""
     way = next(data for name, data in session.data.items() if "stage" in name)["route"]
     protocols = [Subprotocol(PROTOCOL), Subprotocol(way["ticket"])]
     connection = await connect(url.replace("http", "ws") + way["path"], subprotocols=protocols)
     camera = SocketCamera()
-    visitor = Visitor(session, connection, camera)
+    visitor = Streamer(session, connection, camera)
 
     async def send() -> None:
         due = time.monotonic()
@@ -68,11 +68,11 @@ async def join_by_socket(session: Session, url: str, pictures: Sequence[bytes]) 
     return visitor
 
 
-async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> Visitor:
+async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> Streamer:
     """Press START on an open page: stream the recordings (see `clip.encodings`), until `leave`."""
     camera = Playback(recordings)
     connection = connection_of(camera, lambda message: visitor.take(message))
-    visitor = Visitor(session, connection, camera)
+    visitor = Streamer(session, connection, camera)
     connected = asyncio.Event()
 
     @connection.on("connectionstatechange")
@@ -92,7 +92,7 @@ async def join(session: Session, recordings: Mapping[int, Sequence[bytes]]) -> V
     return visitor
 
 
-async def leave(visitor: Visitor) -> None:
+async def leave(visitor: Streamer) -> None:
     """Close the connection, as a browser does whose tab is closed."""
     if visitor.sending:
         visitor.sending.cancel()

@@ -7,7 +7,7 @@ from tests.records.rows import engine_of
 from vibecheck.alerts.occasions import current
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.proof import Proof, Verdict
-from vibecheck.models import trials
+from vibecheck.models import promotion
 from vibecheck.models.registry import Registry
 from vibecheck.records import bulk
 from vibecheck.records.db.transactions import writing
@@ -49,8 +49,8 @@ def test_comparison_raises_an_alert_once_decided_but_not_if_it_is_old(store, set
 
 def test_promotion_that_turns_out_worse_raises_an_alert(store, settings, monkeypatch):
     verdict = Verdict(True, "Proved better.", 0)
-    worse = trials.Trial("before", "after", 1, Comparison(80, 48, 60, 20, 8), verdict, since=NOW)
-    monkeypatch.setattr(trials, "guard", lambda *_: worse)
+    worse = promotion.Trial("before", "after", 1, Comparison(80, 48, 60, 20, 8), verdict, since=NOW)
+    monkeypatch.setattr(promotion, "guard", lambda *_: worse)
     (alert,) = current(store, settings, NOW)
     worse = replace(worse, since=NOW + DAY)
     (again,) = current(store, settings, NOW)
@@ -62,7 +62,7 @@ def test_promotion_that_turns_out_worse_raises_an_alert(store, settings, monkeyp
 def test_only_an_automatic_rollback_raises_an_alert(store, settings):
     registry = Registry.open(settings)
     registry.register("worse", "fine-tuned", "/nowhere", {}, NOW, ["f" * 32])
-    for why in ("Somebody pressed.", f"It was worse. {trials.BY_ITSELF}"):
+    for why in ("Somebody pressed.", f"It was worse. {promotion.BY_ITSELF}"):
         registry.promote("worse", "To try it.", NOW, override=True)
         registry.rollback(NOW, why)
     registry.close()

@@ -49,13 +49,13 @@ def test_recordings_at_every_rate_have_the_same_length():
 
 def test_many_visitors_benchmark_counts_readings_and_leaves_few_threads(monkeypatch):
     """The real app, real pages, real WebRTC: what each gets is counted at both ends."""
-    from benchmarks import many
+    from benchmarks import many_visitors
 
-    monkeypatch.setattr(many, "SETTLE", 1.0)
-    monkeypatch.setattr(many, "WARM_UP", many.AT_ONCE)
-    monkeypatch.setattr(many, "REMEMBERED", 1)
-    monkeypatch.setattr(many, "COLLECT_EVERY", 0.0)
-    here, gone = many.run([2], seconds=2, joins=2, fps=5)
+    monkeypatch.setattr(many_visitors, "SETTLE", 1.0)
+    monkeypatch.setattr(many_visitors, "WARM_UP", many_visitors.AT_ONCE)
+    monkeypatch.setattr(many_visitors, "REMEMBERED", 1)
+    monkeypatch.setattr(many_visitors, "COLLECT_EVERY", 0.0)
+    here, gone = many_visitors.run([2], seconds=2, joins=2, fps=5)
     assert here["visitors"] == 2 and here["frames_sent_per_s"] > 0
     assert here["readings_per_s"] > 0 and 0 < here["fairness"] <= 1
     assert here["cores_per_visitor"] > 0

@@ -21,8 +21,8 @@ from vibecheck.cli.main import app, main
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.evaluation.proof import Proof
+from vibecheck.models.promotion import running
 from vibecheck.models.registry import Registry
-from vibecheck.models.trials import running
 from vibecheck.records import learned_calibration
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.learned_calibration import LearnedCalibration
@@ -536,7 +536,7 @@ def test_purge_deletes_old_predictions(records, tmp_path):
 
 
 def test_purged_labels_still_count_in_a_comparison(tmp_path):
-    from tests.models.test_trials import NEW, OLD, audits
+    from tests.models.test_promotion import NEW, OLD, audits
 
     settings, now = Settings(data=tmp_path / "data", model="embedded"), datetime.now(UTC)
     with closing(open_store(settings)) as store, closing(Registry.open(settings)) as registry:

@@ -18,17 +18,17 @@ from typer.testing import CliRunner
 
 from finetune.data.collect import TrainingData
 from tests.databases import open_store
+from tests.end_to_end.test_numbers_only import visit
 from tests.finetune.corrected import face, fill
-from tests.models.test_trials import DAY, NOW
+from tests.models.test_promotion import DAY, NOW
 from tests.standins.comet import comet_standin
 from tests.standins.models import install, small_resnet, small_vit
 from tests.waiting import wait_for
-from tests.whole.test_numbers_only import visit
 from vibecheck.comet.model_sender import send_all
 from vibecheck.comet.sender import Pace, Sender
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
-from vibecheck.models import trials
+from vibecheck.models import promotion
 from vibecheck.models.installed import InstalledModels
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
 from vibecheck.models.shadow import ShadowModels
@@ -358,7 +358,7 @@ def test_challenger_trained_on_60_imports_is_proved_by_numbers_only_visitors(tmp
         for start in range(0, 70, 14):
             visit(store, reader, shadow, faces[start : start + 14], 14, NOW + start * DAY)
         shadow.stop()
-        promoted = trials.settle(registry, store.statistics, True, NOW + 80 * DAY)
+        promoted = promotion.settle(registry, store.statistics, True, NOW + 80 * DAY)
         assert promoted is not None, registry.get(version).proof
         assert (promoted.version, promoted.replaced) == (version, before)
 

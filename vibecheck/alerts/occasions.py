@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from vibecheck.alerts.webhook import Alert
 from vibecheck.analytics import words
 from vibecheck.analytics.overview import compute_model_status
-from vibecheck.models import trials
+from vibecheck.models import promotion
 from vibecheck.models.installed import champion_manifest
 from vibecheck.models.registry import CHAMPION, Registry
 from vibecheck.plurals import counted
@@ -49,12 +49,12 @@ def _decided(registry: Registry, store: Store, now: datetime) -> list[Alert]:
             then = "It is live." if CHAMPION in version.aliases else "Open Fine-tune to promote it."
             text = f"{version.version} is proved better than {proof.against}. {proof.reason} {then}"
             texts[f"comparison {version.version} {proof.against}"] = text
-    guard = trials.guard(registry, store.statistics)
-    if guard is not None and guard.since and (advice := trials.rollback_advice(guard)):
+    guard = promotion.guard(registry, store.statistics)
+    if guard is not None and guard.since and (advice := promotion.rollback_advice(guard)):
         key = f"guard {guard.version} {guard.against} {guard.since.isoformat()}"
         texts[key] = f"{advice} Open Fine-tune to roll back."
     for each in registry.promotions():
-        by_itself = each.kind == "rollback" and each.why.endswith(trials.BY_ITSELF)
+        by_itself = each.kind == "rollback" and each.why.endswith(promotion.BY_ITSELF)
         if by_itself and now - each.made_at <= NEWS:
             texts[f"rollback {each.version} {each.made_at.isoformat()}"] = each.why
     return [Alert("comparison", key, text, lasting=False) for key, text in texts.items()]

@@ -95,8 +95,8 @@ def purge(
     ] = None,
 ) -> None:
     """Delete all vibe checks older than some days, also in Comet."""
+    from vibecheck.models.promotion import settle_bets
     from vibecheck.models.registry import Registry
-    from vibecheck.models.trials import settle_bets
 
     settings, now = Settings.load(), datetime.now(UTC)
     days = settings.retention_days if older_than is None else older_than

@@ -16,7 +16,7 @@ from vibecheck.plurals import counted
 from vibecheck.settings import Settings
 
 if TYPE_CHECKING:
-    from vibecheck.models.trials import Trial
+    from vibecheck.models.promotion import Trial
     from vibecheck.records.learned_calibration import LearnedCalibration
 
 VERSION = Annotated[str, typer.Argument(help="A version that models list shows.", show_default=False)]
@@ -31,7 +31,7 @@ def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """List all registered models, and every promotion with its reason."""
-    from vibecheck.models import trials
+    from vibecheck.models import promotion
     from vibecheck.models.installed import InstalledModels
     from vibecheck.models.registry import Registry
     from vibecheck.vision.classifier import EMBEDDED
@@ -41,8 +41,8 @@ def list_models(
     registry, installed = Registry.open(settings), InstalledModels(settings.data)
     shipped = Manifest.read(EMBEDDED).version
     with open_store(settings) as store:
-        compared = {each.version: each for each in trials.running(registry, store.statistics)}
-        guard = trials.guard(registry, store.statistics)
+        compared = {each.version: each for each in promotion.trials(registry, store.statistics)}
+        guard = promotion.guard(registry, store.statistics)
     champion = registry.champion().version
     rows: list[dict[str, Any]] = [
         {
@@ -76,7 +76,7 @@ def list_models(
         table.add_row(escape(row["version"]), names, here, when, *told)
     console = Console(width=WIDEST)
     console.print(table)
-    if advice := trials.rollback_advice(guard):
+    if advice := promotion.rollback_advice(guard):
         console.print(escape(advice), soft_wrap=True, highlight=False)
     for each in registry.promotions():
         line = f"{each.made_at:%Y-%m-%d %H:%M} UTC  {PROMOTED[each.kind]} {each.version}: {each.why}"
@@ -151,15 +151,15 @@ def promote(
 
     It has to be proved better than the current champion: see python -m finetune judge.
     """
-    from vibecheck.models import trials
+    from vibecheck.models import promotion
     from vibecheck.models.registry import Registry
 
     settings = Settings.load()
     registry = Registry.open(settings)
     with open_store(settings) as store:
-        for trial in trials.running(registry, store.statistics):
+        for trial in promotion.trials(registry, store.statistics):
             if trial.version == version and trial.verdict.proved:
-                trials.keep(registry, trial, datetime.now(UTC))
+                promotion.keep_proof(registry, trial, datetime.now(UTC))
     proof = registry.get(version).proof
     why = override or why or (proof.reason if proof else "no proof")
     done = registry.promote(version, why, datetime.now(UTC), override=bool(override))

@@ -1,6 +1,6 @@
 """The proof of a version: how it compared with the champion, as the registry keeps it.
 
-`Report.proof` and `models.trials` make it; this module reads it and says what a promotion requires.
+`Report.proof` and `models.promotion` make it; this module reads it and says what a promotion requires.
 """
 
 from collections.abc import Mapping

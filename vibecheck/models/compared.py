@@ -1,6 +1,6 @@
 """Which versions are compared with the champion, and so read each vibe check.
 
-Separate from `trials.py`, which loads the statistics.
+Separate from `promotion.py`, which loads the statistics.
 """
 
 from vibecheck.models.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry

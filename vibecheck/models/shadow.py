@@ -165,13 +165,13 @@ class ShadowModels:
         start = time.monotonic()
         if start < self._settle_at or self._registry is None or not self._wanted:
             return
-        from vibecheck.models import trials  # loads the statistics, which many installations never need
+        from vibecheck.models import promotion  # loads the statistics, which many installations never need
 
         self._settle_at = start + SETTLE_EVERY  # also after a failure
         statistics = self._open_store().statistics
         now, retention = datetime.now(UTC), timedelta(days=self._settings.retention_days)
-        trials.settle(self._registry, statistics, self._settings.auto_promote, now)
-        trials.settle_bets(self._registry, statistics, retention, now)
+        promotion.settle(self._registry, statistics, self._settings.auto_promote, now)
+        promotion.settle_bets(self._registry, statistics, retention, now)
         took = time.monotonic() - start
         self._settle_at = time.monotonic() + max(SETTLE_EVERY, took / SETTLE_SHARE)
 

@@ -19,7 +19,7 @@ from tests.records.examples import a_prediction
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, ModelError, RecordsError
 from vibecheck.evaluation.report import Report
-from vibecheck.models import trials
+from vibecheck.models import promotion
 from vibecheck.models.registry import Registry
 from vibecheck.records.labels.labelled import HELD_OUT, LabelledPicture
 from vibecheck.records.readings import ShadowReading
@@ -241,7 +241,7 @@ def test_numbers_only_vibe_checks_and_held_out_pictures_judge_together(
     assert (report.held_out.n, report.held_out.won) == (8, 8) and not report.left_out
     kept = [row.prediction_id for row in given]
     assert all(len(store.readings.of(each)) == 2 for each in kept), "they need not be read again"
-    (trial,) = trials.running(registry, store.statistics)
+    (trial,) = promotion.trials(registry, store.statistics)
     assert trial.seen == report.held_out, "the same evidence is shown everywhere"
     store.close()
     monkeypatch.setattr(Classifier, "probabilities", None)

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.harness.history import fill
 from tests.databases import open_store
-from tests.models.test_trials import audits
+from tests.models.test_promotion import audits
 from tests.records.examples import JPEG, a_prediction
 from tests.records.rows import add_labelled, engine_of
 from tests.ui.conftest import forget

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from tests.models.test_trials import audits
+from tests.models.test_promotion import audits
 from tests.records.examples import a_prediction
 from tests.records.rows import engine_of
 from tests.training.conftest import CHILD
@@ -16,8 +16,8 @@ from vibecheck.access.roles import Role
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.proof import Proof, Verdict
 from vibecheck.evaluation.report import BothScores, Changed, Report, Scores
+from vibecheck.models.promotion import Trial
 from vibecheck.models.registry import CHALLENGER, CHAMPION, Registry
-from vibecheck.models.trials import Trial
 from vibecheck.records.db.tables import jobs as jobs_table
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.pagination import Filters

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
 from benchmarks.harness.clip import encode
-from benchmarks.harness.crowd import Visitor, join
+from benchmarks.harness.crowd import Streamer, join
 from benchmarks.harness.running import RunningApp, running_app
 from benchmarks.harness.session import Session, open_session
 from benchmarks.harness.visitors import moving_head
@@ -110,7 +110,7 @@ def test_leaving_during_video_leaves_nothing_in_the_log(app):
 
     async def leave(how: str) -> None:
         async with open_session(app.url, OWN) as session:
-            visitor: Visitor = await join(session, recording)
+            visitor: Streamer = await join(session, recording)
             await visitor.seen.wait()
             if how == "the connection ends":
                 await visitor.connection.close()

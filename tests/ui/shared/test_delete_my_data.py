@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.end_to_end.conftest import photo
 from tests.records.examples import a_prediction
 from tests.ui.conftest import COOKIE, ME, ROOT, end_this_run
 from tests.ui.examples import face
-from tests.whole.conftest import photo
 from vibecheck import check
 from vibecheck.errors import RecordsError
 from vibecheck.records.store import Store

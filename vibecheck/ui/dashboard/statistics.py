@@ -8,8 +8,8 @@ import streamlit as st
 from vibecheck.analytics.accuracy import ENOUGH
 from vibecheck.analytics.overview import ModelStatus, Overview, compute_model_status, compute_overview
 from vibecheck.errors import RecordsError
-from vibecheck.models import trials
-from vibecheck.models.trials import Trial
+from vibecheck.models import promotion
+from vibecheck.models.promotion import Trial
 from vibecheck.records.labels.keep_question import KeepAnswers, keep_answers
 from vibecheck.records.values import is_prediction_id
 from vibecheck.ui.dashboard import trace
@@ -94,7 +94,7 @@ def _status(today: date, champion: str, _manifest: Manifest) -> ModelStatus:
 def _trials(aliases: dict[str, str]) -> tuple[tuple[Trial, ...], Trial | None]:
     """The comparisons in progress; a change of `aliases`, as after a promotion, computes them again."""
     registry, statistics = app.registry(), app.store().statistics
-    return trials.running(registry, statistics), trials.guard(registry, statistics)
+    return promotion.trials(registry, statistics), promotion.guard(registry, statistics)
 
 
 def _search() -> None:

@@ -8,9 +8,9 @@ import streamlit as st
 from vibecheck.analytics.agreement import Outlier, outliers
 from vibecheck.analytics.label_errors import NewLabels, new_labels
 from vibecheck.errors import RecordsError
-from vibecheck.models import trials
+from vibecheck.models import promotion
+from vibecheck.models.promotion import Trial
 from vibecheck.models.registry import CHAMPION, PREVIOUS
-from vibecheck.models.trials import Trial
 from vibecheck.models.version import Version
 from vibecheck.training.runs_table import TrainingRun
 from vibecheck.ui.shared import app, theme
@@ -52,8 +52,8 @@ def load() -> FineTuneState:
             runs=tuple(app.runs().history()),
             labels=new_labels(app.store().trainable, champion.version),
             outliers=tuple(outliers(app.store().statistics.label_pairs())),
-            trials=trials.running(app.registry(), app.store().statistics, by_group=True),
-            guard=trials.guard(app.registry(), app.store().statistics),
+            trials=promotion.trials(app.registry(), app.store().statistics, by_group=True),
+            guard=promotion.guard(app.registry(), app.store().statistics),
         )
     except RecordsError as error:
         theme.stop(error)

@@ -15,7 +15,7 @@ from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.proof import Verdict, refusal
 from vibecheck.evaluation.report import Changed, Report
-from vibecheck.models.trials import Trial
+from vibecheck.models.promotion import Trial
 from vibecheck.models.version import Version
 from vibecheck.plurals import counted
 from vibecheck.training.runs_table import CANCELLED, FINISHED, TrainingRun

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from vibecheck.access.roles import Role
-from vibecheck.models import trials
-from vibecheck.models.trials import Trial
+from vibecheck.models import promotion
+from vibecheck.models.promotion import Trial
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.presses import once
@@ -16,7 +16,7 @@ SOON = "It goes live within seconds."
 
 def guard_warning(guard: Trial | None) -> None:
     """A warning if the previous champion is proved better than the one that replaced it."""
-    if guard is None or not (advice := trials.rollback_advice(guard)):
+    if guard is None or not (advice := promotion.rollback_advice(guard)):
         return
     st.warning(advice, icon="⚠️")
     if gate.role() >= Role.TRAINER:
@@ -34,7 +34,7 @@ def promote_button(trial: Trial, key: str, label: str = "Promote") -> None:
 
 def promote_proved(trial: Trial) -> None:
     """Promote a version because it is proved better."""
-    trials.keep(app.registry(), trial, datetime.now(UTC))
+    promotion.keep_proof(app.registry(), trial, datetime.now(UTC))
     kept = app.registry().get(trial.version).proof  # newer than the trial, if the page was open for long
     promote(trial.version, kept.reason if kept else trial.verdict.reason)
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import requests
 
-from benchmarks.harness.wire import Visitor
+from benchmarks.harness.page_client import Visitor
 from tests.conftest import missing
 from tests.databases import open_store
+from tests.end_to_end.conftest import NO, check_vibe, said
 from tests.waiting import wait_for
-from tests.whole.conftest import NO, check_vibe, said
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
 

@@ -2,9 +2,9 @@
 
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
-from benchmarks.harness.wire import Visitor
+from benchmarks.harness.page_client import Visitor
 from tests.databases import open_store
-from tests.whole.conftest import check_vibe
+from tests.end_to_end.conftest import check_vibe
 from vibecheck.settings import Settings
 
 

@@ -52,13 +52,13 @@ def training() -> Iterator[None]:
 
 def run(turns: int = 5, fps: float = 15.0, seconds: float = 10.0) -> list[dict]:
     """One row: medians without and with training, and the ratio of the rates."""
-    alone, beside = [], []
+    alone, slowed = [], []
     for _ in range(turns):
         alone.append(measure(0.0, fps, seconds))
         with training():
-            beside.append(measure(0.0, fps, seconds))
+            slowed.append(measure(0.0, fps, seconds))
     row = {"cores": resources.cores(), "turns": turns}
     for name in ("readings_per_s", "latency_median_ms"):
-        for what, runs in (("alone", alone), ("training", beside)):
+        for what, runs in (("alone", alone), ("training", slowed)):
             row[f"{name}_{what}"] = statistics.median(getattr(each, name) for each in runs)
     return [row | {"ratio": row["readings_per_s_training"] / row["readings_per_s_alone"]}]

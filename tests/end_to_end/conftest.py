@@ -1,4 +1,4 @@
-"""The whole app in its own processes, with real servers beside it, and visitors who connect by network."""
+"""The running app in its own processes, with real servers, and visitors who connect over the network."""
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from benchmarks.harness.page_client import Visitor
 from benchmarks.harness.running import RunningApp
-from benchmarks.harness.wire import Visitor
 
 UPLOAD, NUMBERS, FACE, NOTHING = 2, 0, 1, 2
 NO = 1  # of "Was this right?"; the moods follow

@@ -9,11 +9,12 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from benchmarks.harness.page_client import Visitor
 from benchmarks.harness.running import RunningApp
-from benchmarks.harness.wire import Visitor
 from tests.browser.conftest import launch, open_browser, playwright  # noqa: F401
 from tests.browser.test_live import as_webcam, goes_on, mood, start
 from tests.databases import open_store
+from tests.end_to_end.conftest import NO, check_vibe, said
 from tests.records.rows import queued
 from tests.standins.comet import CometStandin, comet_standin
 from tests.standins.models import install
@@ -21,7 +22,6 @@ from tests.standins.nginx import Nginx, nginx_before
 from tests.standins.object_storage import ObjectStorage, object_storage
 from tests.standins.postgres import postgres_of_its_own
 from tests.waiting import wait_for
-from tests.whole.conftest import NO, check_vibe, said
 from vibecheck.models.registry import Registry
 from vibecheck.records.outbox.queue import TASKS
 from vibecheck.records.store import Store

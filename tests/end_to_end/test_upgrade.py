@@ -8,11 +8,11 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from benchmarks.harness.wire import Visitor
+from benchmarks.harness.page_client import Visitor
 from tests.databases import open_store
+from tests.end_to_end.conftest import check_vibe, photo, said
 from tests.records.rows import queued
 from tests.standins.postgres import postgres_of_its_own
-from tests.whole.conftest import check_vibe, photo, said
 from vibecheck.records.stats.queries import Scope
 from vibecheck.settings import Settings
 

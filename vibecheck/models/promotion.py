@@ -36,7 +36,7 @@ class Trial:
     """How `version` compares with the champion `against`: the score so far, and the verdict.
 
     It is the `attempt`-th challenger of this champion. `moods` and `slices` have the score by mood and by
-    error slice, where `running` was asked for them. What was proved before stays proved, so the verdict may
+    error slice, where `trials` was asked for them. What was proved before stays proved, so the verdict may
     rest on more than `seen`. For a guard, `since` is when `against` was promoted.
     """
 
@@ -55,7 +55,7 @@ class Trial:
         return evidence.threshold(self.attempt)
 
 
-def running(registry: Registry, statistics: StatisticsQueries, by_group: bool = False) -> tuple[Trial, ...]:
+def trials(registry: Registry, statistics: StatisticsQueries, by_group: bool = False) -> tuple[Trial, ...]:
     """The comparisons of the challenger and the embedded model with the champion. Raises RecordsError.
 
     With `by_group`, also by mood and error slice.
@@ -133,8 +133,8 @@ def settle(
                 log.warning("Rolled back: %s", advice)
                 return registry.rollback(now, f"{advice} {BY_ITSELF}", champion=watched.against)
         before = {each.version for each in registry.promotions() if each.kind != "first"}
-        for trial in running(registry, statistics):
-            keep(registry, trial, now)
+        for trial in trials(registry, statistics):
+            keep_proof(registry, trial, now)
             if trial.verdict.proved and promote and trial.version not in before:
                 log.info("%s is promoted: %s", trial.version, trial.verdict.reason)
                 return registry.promote(trial.version, f"{trial.verdict.reason} {BY_ITSELF}", now)
@@ -165,7 +165,7 @@ def _withdraw_proof(registry: Registry, guard: Trial, advice: str, now: datetime
     registry.prove(guard.against, new)
 
 
-def keep(registry: Registry, trial: Trial, now: datetime) -> None:
+def keep_proof(registry: Registry, trial: Trial, now: datetime) -> None:
     """Stores a version's proof; before that, its first verdict, which fixes its attempt number.
 
     A trial against an earlier champion, from a page that was open since, is not stored, nor one whose number

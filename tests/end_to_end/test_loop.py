@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.harness.wire import Visitor
+from benchmarks.harness.page_client import Visitor
 from tests.databases import open_store
+from tests.end_to_end.conftest import check_vibe
 from tests.finetune.corrected import fill
 from tests.waiting import wait_for
-from tests.whole.conftest import check_vibe
 from vibecheck.check import PER_VISITOR
 from vibecheck.models.registry import CHAMPION, PREVIOUS, Registry
 from vibecheck.settings import Settings

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 
 from benchmarks.harness.clip import encodings, jpegs
-from benchmarks.harness.crowd import Visitor, join, join_by_socket, leave
+from benchmarks.harness.crowd import Streamer, join, join_by_socket, leave
 from benchmarks.harness.running import RunningApp, Used, running_app
 from benchmarks.harness.session import open_session
 from vibecheck.ui.shared.server import COLLECT_EVERY
@@ -21,7 +21,7 @@ Recordings = Mapping[int, Sequence[bytes]] | Sequence[bytes]  # for WebRTC by ra
 
 
 @dataclass(frozen=True)
-class Crowd:
+class ManyVisitors:
     """One run. Rates are medians over visitors; `fairness` is the lowest divided by the highest.
 
     `cores_per_visitor` and `cpu_ms_per_reading` are CPU time of the app; `mood_age_s` is the age of the mood
@@ -43,7 +43,7 @@ class Crowd:
 def run(
     visitors: Sequence[int], seconds: float, joins: int, fps: int = 15, socket: bool = False
 ) -> list[dict]:
-    """A row of `Crowd` for each number of visitors, with `socket` also over WebSocket; a row of leaks."""
+    """A row for each number of visitors, with `socket` also over WebSocket; and a row of leaks."""
     recordings = {rate: frames for rate, frames in encodings().items() if rate <= fps}
     with running_app() as app:
         asyncio.run(_crowd(app, 1, recordings, 1.0))  # warm-up
@@ -56,7 +56,7 @@ def run(
     return rows
 
 
-async def _crowd(app: RunningApp, count: int, recordings: Recordings, seconds: float) -> Crowd:
+async def _crowd(app: RunningApp, count: int, recordings: Recordings, seconds: float) -> ManyVisitors:
     async with AsyncExitStack() as stack:
         empty = app.used()
         visitors = [await _visitor(stack, app, recordings) for _ in range(count)]
@@ -72,7 +72,7 @@ async def _crowd(app: RunningApp, count: int, recordings: Recordings, seconds: f
         frames = [(each.camera.sent - first) / passed for each, first in zip(visitors, sent, strict=True)]
         readings = [(each.marks - first) / passed for each, first in zip(visitors, marks, strict=True)]
         core = (after.cpu_s - before.cpu_s) / passed
-        return Crowd(
+        return ManyVisitors(
             transport="WebRTC" if isinstance(recordings, Mapping) else "WebSocket",
             visitors=count,
             frames_sent_per_s=statistics.median(frames),
@@ -86,7 +86,7 @@ async def _crowd(app: RunningApp, count: int, recordings: Recordings, seconds: f
         )
 
 
-async def _visitor(stack: AsyncExitStack, app: RunningApp, recordings: Recordings) -> Visitor:
+async def _visitor(stack: AsyncExitStack, app: RunningApp, recordings: Recordings) -> Streamer:
     session = await stack.enter_async_context(open_session(app.url))
     if isinstance(recordings, Mapping):
         visitor = await join(session, recordings)

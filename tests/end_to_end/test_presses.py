@@ -6,10 +6,10 @@ from contextlib import closing
 import pytest
 from skimage import data
 
-from benchmarks.harness.wire import Visitor
+from benchmarks.harness.page_client import Visitor
 from tests.databases import open_store
+from tests.end_to_end.conftest import NOTHING, UPLOAD, check_vibe, photo
 from tests.video.test_clip import face, video
-from tests.whole.conftest import NOTHING, UPLOAD, check_vibe, photo
 from vibecheck.errors import UnknownPrediction
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.models.test_trials import DAY, NOW
+from tests.models.test_promotion import DAY, NOW
 from tests.standins.models import install
 from tests.waiting import wait_for
 from vibecheck import check
-from vibecheck.models import trials
+from vibecheck.models import promotion
 from vibecheck.models.shadow import ShadowModels
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
@@ -101,18 +101,18 @@ def test_numbers_only_visitors_prove_a_challenger_and_the_guard_stops_a_worse_on
     settings, store, registry, reader, shadow, faces
 ):
     visit(store, reader, shadow, faces, 4, NOW)
-    (trial, *_) = trials.running(registry, store.statistics)
+    (trial, *_) = promotion.trials(registry, store.statistics)
     assert (trial.version, trial.seen.n, trial.seen.won) == (GOOD, 4, 4) and trial.verdict.needed > 0
-    assert trials.settle(registry, store.statistics, True, NOW) is None, "refused: too few so far"
+    assert promotion.settle(registry, store.statistics, True, NOW) is None, "refused: too few so far"
 
     visit(store, reader, shadow, faces, 10, NOW + DAY)
-    promoted = trials.settle(registry, store.statistics, True, NOW + DAY)
+    promoted = promotion.settle(registry, store.statistics, True, NOW + DAY)
     assert (promoted.version, promoted.kind) == (GOOD, "promotion") and "won 14" in promoted.why
 
     registry.promote(BAD, "a hunch", NOW + 2 * DAY, override=True)
     wait_for(lambda: set(shadow.state.versions) >= {BAD, GOOD}, "the previous champion to be watched")
     visit(store, reader, shadow, faces, 16, NOW + 3 * DAY)
-    back = trials.settle(registry, store.statistics, True, NOW + 4 * DAY)
+    back = promotion.settle(registry, store.statistics, True, NOW + 4 * DAY)
     assert (back.version, back.kind) == (GOOD, "rollback") and "which was promoted over it" in back.why
     assert registry.champion().version == GOOD
     assert not list(settings.data.rglob("*.jpg")), "nobody's picture was ever kept"
@@ -127,7 +127,7 @@ def test_numbers_only_visitors_do_not_prove_a_worse_challenger(settings, store, 
     wait_for(lambda: shadow.active, "the shadow models")
     visit(store, reader, shadow, faces, 12, NOW)
     shadow.stop()
-    assert trials.settle(registry, store.statistics, True, NOW) is None
+    assert promotion.settle(registry, store.statistics, True, NOW) is None
     proof = registry.get(BAD).proof
     assert (proof.proved, proof.n, proof.challenger, proof.needed) == (False, 12, 0, None)
     assert isinstance(reader.classifier, Classifier) and registry.champion().version != BAD

@@ -18,10 +18,10 @@ import pytest
 from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from benchmarks.harness.page_client import Visitor
 from benchmarks.harness.running import ROOT, RunningApp
-from benchmarks.harness.wire import Visitor
 from tests.databases import open_store
-from tests.whole.conftest import UPLOAD, check_vibe, photo, said
+from tests.end_to_end.conftest import UPLOAD, check_vibe, photo, said
 from vibecheck.check import PER_VISITOR
 from vibecheck.settings import Settings
 

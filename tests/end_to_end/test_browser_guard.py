@@ -20,12 +20,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from benchmarks.harness.page_client import Visitor
 from benchmarks.harness.running import RunningApp
-from benchmarks.harness.wire import Visitor
 from tests.databases import open_store
+from tests.end_to_end.conftest import FACE, UPLOAD, check_vibe, photo
 from tests.records.examples import a_prediction
 from tests.waiting import wait_for
-from tests.whole.conftest import FACE, UPLOAD, check_vibe, photo
 from vibecheck.records.values import hash_of
 from vibecheck.settings import Settings
 from vibecheck.ui.access import websocket_messages

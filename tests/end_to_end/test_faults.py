@@ -14,13 +14,13 @@ from contextlib import closing, contextmanager
 import psutil
 import pytest
 
+from benchmarks.harness.page_client import Visitor
 from benchmarks.harness.running import RunningApp
-from benchmarks.harness.wire import Visitor
 from tests.databases import open_store
+from tests.end_to_end.conftest import FACE, NO, NUMBERS, UPLOAD, check_vibe, photo, said
 from tests.records.rows import queued
 from tests.standins.postgres import PostgresServer, postgres_of_its_own
 from tests.waiting import wait_for
-from tests.whole.conftest import FACE, NO, NUMBERS, UPLOAD, check_vibe, photo, said
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
 
