@@ -436,8 +436,24 @@ def test_upload_refused_half_way_is_not_sent_twice(settings, store, comet, added
     assert comet.points("confidence") == [added.confidence]
 
 
-def test_sending_until_empty_raises_the_reason_why_it_cannot(settings, store, comet, added):
+def test_sending_until_empty_raises_the_reason_why_it_cannot(settings, store, comet, added, caplog):
     comet.fault("", status=500, times=10**6)
+    with pytest.raises(CometUnavailable, match="internal problem"):
+        send(settings, store)
+    assert len(waiting(store)) == 1 and not caplog.records, "the caller says it"
+
+
+# A row's pause is two to four times as long as the first one.
+@pytest.mark.parametrize("first_pause", [0.01, 0.2])
+def test_sending_until_empty_tries_a_failed_record_again(settings, store, comet, added, first_pause):
+    store.add(a_prediction(), None)
+    comet.fault(UPLOAD, status=500)
+    send(settings, store, replace(FAST, first_pause=first_pause))
+    assert not waiting(store) and added.picture_name in comet.names()
+
+
+def test_sending_until_empty_gives_up_on_a_record_that_always_fails(settings, store, comet, added):
+    comet.fault("write/experiment/metric", status=500, times=10**6)
     with pytest.raises(CometUnavailable, match="internal problem"):
         send(settings, store)
     assert len(waiting(store)) == 1

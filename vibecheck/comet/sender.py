@@ -60,15 +60,17 @@ class Sender:
         self._delivery: Delivery | None = None
         self._noted: tuple[float, bool, str] | None = None
         self._progress = False
+        self._trouble = logging.WARNING
         self._asked_before: datetime | None = None
         self.stop = threading.Event()
 
     def run(self, until_empty: bool = False) -> None:
         """Sends until it is stopped, retrying what fails.
 
-        With `until_empty` it returns when nothing is due, and raises the CometError of the last of a few
-        attempts.
+        With `until_empty` it returns when nothing is due and nothing has failed, and raises the CometError of
+        the last of a few attempts, instead of logging it.
         """
+        self._trouble = logging.INFO if until_empty else logging.WARNING
         failures = 0
         while not self.stop.is_set():
             self._asked_before = self._asked()
@@ -91,8 +93,8 @@ class Sender:
                     self._disconnect(bug(error))
                 self._sleep(self._pace.longest_pause / 10)
             else:
-                failures = 0
-                if until_empty and not self._outbox.anything_due(but=OTHERS):
+                waits = failures and self._outbox.anything_failed(but=OTHERS)
+                if until_empty and not waits and not self._outbox.anything_due(but=OTHERS):
                     return
                 self._sleep(self._pace.poll)
 
@@ -188,7 +190,7 @@ class Sender:
         if last and not new and time.monotonic() - last[0] < HEARTBEAT_EVERY:
             return
         if new:
-            log.log(logging.INFO if works else logging.WARNING, "Comet: %s", sentence or "connected.")
+            log.log(logging.INFO if works else self._trouble, "Comet: %s", sentence or "connected.")
         content = {"works": works, "sentence": sentence}
         before = self._store.notes.read(SENDER)
         known = before.content.get("account") if before else None

@@ -151,6 +151,12 @@ class Outbox:
             query = select(outbox.c.id).where(_claimable(self._clock(connection), kinds, but)).limit(1)
             return connection.execute(query).first() is not None
 
+    def anything_failed(self, but: Collection[str]) -> bool:
+        """Whether a row, of none of the kinds `but`, waits for another attempt after a failed one."""
+        failed = outbox.c.reason.is_not(None), outbox.c.set_aside_at.is_(None), outbox.c.kind.not_in(but)
+        with reading(self._engine) as connection:
+            return connection.execute(select(outbox.c.id).where(*failed).limit(1)).first() is not None
+
     def retry_all(self) -> int:
         """Makes all rows that are set aside or paused due now; returns how many were set aside."""
         aside = update(outbox).where(outbox.c.set_aside_at.is_not(None))
