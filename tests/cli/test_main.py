@@ -53,6 +53,13 @@ def test_wrong_arguments_of_a_benchmark_are_reported_without_a_traceback(tmp_pat
         assert found.exit_code == 2 and "positive whole numbers" in found.output
 
 
+@pytest.mark.parametrize("command", ["vibecheck predict ''", "vibecheck report --out=", "finetune judge ''"])
+def test_an_empty_argument_is_refused(tmp_path, astronaut, command):
+    Image.fromarray(astronaut).save(tmp_path / "face.jpg")
+    run = in_shell(f"{sys.executable} -m {command}", tmp_path)
+    assert run.returncode == 1 and run.stderr.startswith("An argument is empty.") and not run.stdout
+
+
 def test_a_command_in_a_deleted_folder_is_reported_in_one_sentence(tmp_path):
     gone = (
         f"mkdir gone && cd gone && rmdir ../gone && VIBECHECK_DATA=data {sys.executable} -m vibecheck stats"

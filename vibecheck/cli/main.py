@@ -147,6 +147,9 @@ def run(commands: typer.Typer) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        # Path("") is the current folder.
+        if any(re.fullmatch("(--[^=]+=)?", each) for each in sys.argv[1:]):
+            raise VibeCheckError("An argument is empty. Give it a value; is a shell variable not set?")
         commands(help_option_names=["-h", "--help"])
     except VibeCheckError as error:
         sentence = str(error)
