@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -82,6 +83,17 @@ def test_video_prints_one_line_per_reading_and_a_summary(tmp_path, astronaut):
     assert last["error"] is None
     text = run(path).stdout
     assert "0 changes of mood" in text and "Happy" in text and "100%" in text
+
+
+def test_a_short_video_is_not_longer_if_readings_are_far_apart(tmp_path, astronaut):
+    path = video(tmp_path / "clip.mp4", [face(astronaut)] * 8 + [NOBODY] * 2)
+    done = run("--json", "--every", "60", "--plot", tmp_path / "out.html", path)
+    *_, last = map(json.loads, done.stdout.splitlines())
+    assert last["summary"]["seconds"] == pytest.approx(1.0, abs=0.01) and last["summary"]["readings"] == 1
+    assert re.search(r'"domain":\[0,(1|1\.0|0\.99\d*)\]', (tmp_path / "out.html").read_text())
+    done = run("--json", "--every", "0.7", path)
+    summary = json.loads(done.stdout.splitlines()[-1])["summary"]
+    assert summary["seconds"] == pytest.approx(1.0, abs=0.01) and summary["readings"] == 2
 
 
 @pytest.mark.parametrize(("name", "start"), [("out.png", b"\x89PNG"), ("out.html", b"<!DOCTYPE html>")])

@@ -1,5 +1,6 @@
 """The moods of a video over time → a chart."""
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -9,10 +10,10 @@ from vibecheck.emotions import BY_NAME, EMOTIONS, Distribution
 Moods: TypeAlias = Sequence[tuple[float, Distribution | None]]
 
 
-def clip_chart(moods: Moods, every: float, title: str) -> Spec:
+def clip_chart(moods: Moods, every: float, title: str, end: float = math.inf) -> Spec:
     """A bar for each reading with a face: as high as the confidence, in the colour of the mood shown.
 
-    `moods` are (time in seconds, mood), one about every `every` seconds.
+    `moods` are (time in seconds, mood), one about every `every` seconds of a clip that ends at `end`.
     """
     config = {
         "axis": {"labelColor": TEXT, "titleColor": TEXT, "gridOpacity": 0.15},
@@ -21,12 +22,14 @@ def clip_chart(moods: Moods, every: float, title: str) -> Spec:
         "view": {"stroke": None},
     }
     look = {"title": title, "width": 900, "background": CARD, "config": config}
-    return clip_timeline(moods, every, title, 240) | look
+    return clip_timeline(moods, every, title, 240, end) | look
 
 
-def clip_timeline(moods: Moods, every: float, description: str, height: int = 230) -> Spec:
+def clip_timeline(
+    moods: Moods, every: float, description: str, height: int = 230, end: float = math.inf
+) -> Spec:
     """The same for a page; a screen reader says `description`."""
-    ends = [at for at, _ in moods[1:]] + [moods[-1][0] + every] if moods else []
+    ends = [at for at, _ in moods[1:]] + [min(moods[-1][0] + every, end)] if moods else []
     rows = [
         {
             "from": at,

@@ -138,6 +138,7 @@ def _mood(reading: "Reading", shown: "Reading | Distribution | None") -> dict:
 
 def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, plot: Path | None) -> bool:
     """Print the mood of a video over time, and plot it; returns whether all of it could be read."""
+    from vibecheck.analytics.clip_chart import clip_chart
     from vibecheck.video.clip import Clip, summarise
 
     readings: list[ClipReading] = []
@@ -152,7 +153,7 @@ def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, pl
     except PictureError as error:
         typer.echo(json.dumps(_no_answer(path) | {"error": str(error)}) if as_json else printable(str(error)))
         return False
-    summary = summarise(readings, every)
+    summary = summarise(readings, every, clip.end)
     damage = "" if clip.damaged_at is None else f"It is damaged or cut short after {clip.damaged_at:.1f} s."
     if as_json:
         told = asdict(summary) | {"seconds": round(summary.seconds, 3), "mood": summary.prevailing}
@@ -160,17 +161,15 @@ def _predict_video(path: Path, reader: "Reader", every: float, as_json: bool, pl
     else:
         _print_summary(path, summary, damage)
     if plot:
-        _plot(plot, path, readings, every)
+        moods = [(each.at_s, each.mood) for each in readings]
+        _plot(plot, clip_chart(moods, every, printable(path.name), clip.end))
     return not damage
 
 
-def _plot(out: Path, path: Path, readings: list["ClipReading"], every: float) -> None:
+def _plot(out: Path, chart: dict) -> None:
     """Write the timeline. Raises VibeCheckError."""
     import vl_convert
 
-    from vibecheck.analytics.clip_chart import clip_chart
-
-    chart = clip_chart([(each.at_s, each.mood) for each in readings], every, printable(path.name))
     with output_file(out) as file:
         if out.suffix.lower() == ".png":
             file.write(vl_convert.vegalite_to_png(chart, scale=2))

@@ -93,12 +93,14 @@ class Clip:
     """A video that is open for reading. A context manager; not to be shared by threads.
 
     `source` is its file, or its bytes, which stay in memory; `name` begins the sentence of an error. Raises
-    PictureError if it is no video that can be read, or more than `limits` allow. `damaged_at` is the time in
-    seconds at which reading ended because the rest is damaged, or None.
+    PictureError if it is no video that can be read, or more than `limits` allow. `end` is the time in seconds
+    up to which it has been decoded; `damaged_at` that at which reading ended because the rest is damaged, or
+    None.
     """
 
     def __init__(self, source: Path | bytes, name: str | None = None, limits: Limits = UNLIMITED) -> None:
         self.name = name or (str(source) if isinstance(source, Path) else "This clip")
+        self.end = 0.0
         self.damaged_at: float | None = None
         self._limits = limits
         self._reformatter = VideoReformatter()
@@ -192,6 +194,7 @@ class Clip:
                 written = frame.time if frame.time is not None else number / rate
                 start = written if start is None else start
                 number, at, pixels = number + 1, max(at, written - start), pixels + frame.width * frame.height
+                self.end = at + 1 / rate
                 if at > self._limits.seconds + 1 or pixels > self._limits.pixels:
                     raise self._too_long()
                 if at + 1e-6 < due:
@@ -243,14 +246,15 @@ def read_moment(
     return readings, Moment(Distribution.of(mean), (*(each.reading for each in shown), best[mood]))
 
 
-def summarise(readings: Sequence[ClipReading], every: float) -> ClipSummary:
-    """The summary of a clip that was read once every `every` seconds.
+def summarise(readings: Sequence[ClipReading], every: float, end: float = math.inf) -> ClipSummary:
+    """The summary of a clip that was read once every `every` seconds and ends at `end`.
 
     Each reading stands for the time until the next one; the last one, and one before a gap of more than five
-    times `every`, for `every` seconds.
+    times `every`, for `every` seconds at most.
     """
     gaps = [after.at_s - before.at_s for before, after in pairwise(readings)]
-    spans = [gap if gap <= 5 * every else every for gap in gaps] + [every] * bool(readings)
+    spans = [gap if gap <= 5 * every else every for gap in gaps]
+    spans += [min(every, end - last.at_s) for last in readings[-1:]]
     time: Counter[str] = Counter()
     for each, span in zip(readings, spans, strict=True):
         if each.mood:
@@ -258,7 +262,7 @@ def summarise(readings: Sequence[ClipReading], every: float) -> ClipSummary:
     shown = [each.mood.mood for each in readings if each.mood]
     with_face = sum(time.values())
     return ClipSummary(
-        seconds=readings[-1].at_s + every if readings else 0.0,
+        seconds=readings[-1].at_s + spans[-1] if readings else 0.0,
         readings=len(readings),
         face_share=with_face / sum(spans) if spans else 0.0,
         shares={mood: seconds / with_face for mood, seconds in time.most_common()},
