@@ -7,6 +7,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 
 from tests.ui.conftest import COOKIE, ROOT, end_this_run
 from tests.video.test_clip import NOBODY, face, video
+from vibecheck.check import CheckLimiter
 from vibecheck.records.store import Store
 from vibecheck.ui.access.browser_guard import VISITOR_COOKIE
 from vibecheck.ui.home.vibe_check import ONLY_NUMBERS
@@ -62,6 +63,20 @@ def test_unusable_video_is_reported_in_a_sentence(check, tmp_path, content, sent
     page = check("me.mp4", content or clip(tmp_path, [NOBODY] * 4))
     assert [each.value for each in page.warning if sentence in each.value]
     assert app.store().count() == 0 and page.session_state["result"] is None
+
+
+@pytest.mark.parametrize("name", ["me.mp4", "me.jpg"])
+def test_file_beyond_the_limit_per_minute_is_refused_before_it_is_read(
+    check, tmp_path, astronaut, monkeypatch, name
+):
+    limiter = CheckLimiter(for_all=1)
+    limiter.admit("another")
+    monkeypatch.setattr("vibecheck.check.limiter", limiter)
+    monkeypatch.setattr(Reader, "read_still", None)
+    monkeypatch.setattr(Reader, "read_frame", None)
+    content = clip(tmp_path, [face(astronaut)] * 4) if name == "me.mp4" else encode_jpeg(astronaut)
+    page = check(name, content, "video/mp4" if name == "me.mp4" else "image/jpeg")
+    assert any("Too many people check their vibe" in each.value for each in page.warning)
 
 
 @pytest.mark.parametrize("ended_by", ["request_rerun", "request_stop"])

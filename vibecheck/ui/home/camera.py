@@ -17,7 +17,6 @@ from vibecheck.ui.home import live, vibe_check
 from vibecheck.ui.shared import face_pictures, theme
 from vibecheck.ui.shared.presses import remember
 from vibecheck.video.clip import EVERY
-from vibecheck.vision import images
 from vibecheck.vision.decoding_slots import decoding_slot, video_slot
 from vibecheck.vision.image_formats import EXTENSIONS
 from vibecheck.vision.picture_folders import is_video_upload
@@ -121,8 +120,7 @@ def check_file(shown: Input) -> None:
                     vibe_check.check_clip(data, photo.name, photo.file_id, seen)
             else:
                 with decoding_slot(waiting=partial(place.info, WAITING, icon=":material/hourglass_top:")):
-                    picture = images.decode(data, name=photo.name)
-                    vibe_check.check_photo(picture, shown.way, photo.file_id)
+                    vibe_check.check_photo(data, photo.name, shown.way, photo.file_id)
     except (RerunException, StopException):  # another run was requested, or the connection was lost
         remember(checking=photo.file_id)
         raise

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Literal
 
-import numpy as np
 import streamlit as st
 
 from vibecheck import check
@@ -28,7 +27,7 @@ from vibecheck.ui.shared.process_state import ProcessValue
 from vibecheck.ui.shared.visitor import visitor
 from vibecheck.video.clip import EVERY, UPLOAD, Clip, read_moment, summarise
 from vibecheck.vision import drawing
-from vibecheck.vision.images import encode_jpeg
+from vibecheck.vision.images import decode, encode_jpeg
 from vibecheck.vision.reader import Moment
 
 # A page that is reloaded within this time shows the last result again.
@@ -88,8 +87,10 @@ class Playing:
     suggestion: Suggestion
 
 
-def check_photo(picture: np.ndarray, source: str, key: str) -> None:
-    """A vibe check of one picture (H x W x 3 uint8 RGB). Raises NoFace."""
+def check_photo(data: bytes, name: str, source: str, key: str) -> None:
+    """A vibe check of a picture file. Raises PictureError or TooManyChecks."""
+    _admit()
+    picture = decode(data, name=name)
     reading = app.live_model().reader.read_still(picture)
     result = _checked(Moment.of(reading), source)
     assert result.prediction is not None
@@ -101,15 +102,16 @@ def check_clip(data: bytes, name: str, key: str, seen: Callable[[float], object]
     """A vibe check of a video file, with its prevailing mood and the best face while that was shown.
 
     `seen` is called with the share that has been read, 0 to 1; what it raises ends the check. Raises
-    PictureError.
+    PictureError or TooManyChecks.
     """
+    _admit()
     with Clip(data, name, UPLOAD) as clip:
         length = clip.seconds or UPLOAD.seconds
         reader = app.live_model().reader
         readings, moment = read_moment(clip, reader, seen=lambda at: seen(min(1.0, at / length)))
     if moment is None:
         raise NoFace(f"No face was found in {name}. Take another video, closer to the face.")
-    sentence = summarise(readings, EVERY).sentence
+    sentence = summarise(readings, EVERY, clip.end).sentence
     if clip.damaged_at is not None:
         sentence += f" It is damaged or cut short after {clip.damaged_at:.0f} s."
     timeline = tuple((each.at_s, each.mood) for each in readings)
@@ -117,7 +119,8 @@ def check_clip(data: bytes, name: str, key: str, seen: Callable[[float], object]
 
 
 def check_moment(moment: Moment | None) -> None:
-    """A vibe check of a moment of live video. Raises NoFace."""
+    """A vibe check of a moment of live video. Raises NoFace or TooManyChecks."""
+    _admit()
     _show(_checked(moment, "live"))
 
 
@@ -130,13 +133,17 @@ def pick(mood: str) -> None:
     _show(Result(mood))
 
 
+def _admit() -> None:
+    """Count a vibe check before any work is done for it. Raises TooManyChecks."""
+    check.limiter.admit(visitor(), st.context.ip_address)
+
+
 def _checked(moment: Moment | None, source: str) -> Result:
     """The prediction of a moment, recorded before anybody sees it, unless nothing may be kept.
 
-    Raises NoFace or TooManyChecks.
+    Raises NoFace.
     """
     follow_deletion()  # in another tab: the next run of the page would forget this result with the others
-    check.limiter.admit(visitor(), st.context.ip_address)
     prediction, best = check.predict(
         moment,
         source=source,
