@@ -120,7 +120,7 @@ def test_the_command_line_is_installed_and_the_requirements_are_those_of_the_app
     (metadata,) = installed.glob("vibecheck-*.dist-info")
     distribution = Distribution.at(metadata)
     assert [(each.name, each.value) for each in distribution.entry_points] == [
-        ("vibecheck", "vibecheck.cli.main:main")
+        ("vibecheck", "vibecheck.__main__:main")
     ]
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     named = {line.split("#")[0].strip() for line in lines} - {""}

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from benchmarks.__main__ import app as benchmarks
 from docs.lists import list_of_pages, settings_table
-from finetune.__main__ import app as finetune
+from finetune.commands import app as finetune
 from vibecheck.cli.main import app as vibecheck
 from vibecheck.settings import Settings, environment_name
 

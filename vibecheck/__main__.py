@@ -1,5 +1,14 @@
 """python -m vibecheck …"""
 
-from vibecheck.cli.main import main
+from vibecheck.cli.interrupts import quiet_interrupts
 
-main()
+
+def main() -> None:
+    """The same as an installed command."""
+    with quiet_interrupts():
+        from vibecheck.cli.main import app, run
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

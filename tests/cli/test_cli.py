@@ -17,11 +17,12 @@ from PIL import Image
 
 from tests.databases import open_store
 from tests.standins.models import install
-from vibecheck.cli.main import app, main
+from vibecheck.__main__ import main
+from vibecheck.cli.main import app
 from vibecheck.emotions import NAMES
 from vibecheck.errors import SettingsError, UnknownPrediction
 from vibecheck.evaluation.proof import Proof
-from vibecheck.models.promotion import running
+from vibecheck.models.promotion import trials
 from vibecheck.models.registry import Registry
 from vibecheck.records import learned_calibration
 from vibecheck.records.db.transactions import writing
@@ -547,7 +548,7 @@ def test_purged_labels_still_count_in_a_comparison(tmp_path):
         audits(store, 20, now - timedelta(days=40), old=True, new=False)
         assert vibecheck("purge", "--older-than", "30", cwd=tmp_path).returncode == 0
         assert store.count() == 0
-        seen = next(each.seen for each in running(registry, store.statistics) if each.version == NEW)
+        seen = next(each.seen for each in trials(registry, store.statistics) if each.version == NEW)
         assert seen.evidence < 0.2  # the bets are lost
 
 

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,9 +74,24 @@ def test_a_command_in_a_deleted_folder_is_reported_in_one_sentence(tmp_path):
     ("command", "name"), [("-m vibecheck", "python -m vibecheck"), ("vibecheck", "vibecheck")]
 )
 def test_help_calls_the_command_as_it_was_called(tmp_path, command, name):
-    (tmp_path / "vibecheck").write_text("from vibecheck.cli.main import main\nmain()\n")
+    (tmp_path / "vibecheck").write_text("from vibecheck.__main__ import main\nmain()\n")
     shown = in_shell(f"PYTHONSAFEPATH=1 {sys.executable} {command} stats -h", tmp_path)
     assert f"Usage: {name} stats" in shown.stdout, shown.stderr
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize("program", ["vibecheck", "finetune"])
+def test_ctrl_c_while_a_program_is_imported_prints_no_traceback(tmp_path, program, ignored):
+    (tmp_path / "typer.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nexit(7)\n")
+    run = subprocess.run(
+        [sys.executable, "-m", program],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL),
+    )
+    assert (run.returncode, run.stderr) == (7 if ignored else -signal.SIGINT, "")
 
 
 def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -51,7 +51,7 @@ def finetune(settings: Settings, *arguments: object, **more: str) -> tuple[int, 
 
     The command runs in this process, where PyTorch is loaded already, and measures models on few faces.
     """
-    from finetune.__main__ import app
+    from finetune.commands import app
 
     env = {"COMET_API_KEY": "", "VIBECHECK_DATA": str(settings.data)} | more
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the command sets its own

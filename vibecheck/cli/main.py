@@ -170,8 +170,3 @@ def run(commands: typer.Typer) -> None:
         return
     typer.echo(sentence, err=True)
     sys.exit(1)
-
-
-def main() -> None:
-    """python -m vibecheck …"""
-    run(app)

@@ -189,7 +189,7 @@ def test_rare_expressions_are_drawn_more_often(training_set):
 
 def finetune(*arguments: object) -> Result:
     """The command, in this process, where PyTorch is loaded already."""
-    from finetune.__main__ import app
+    from finetune.commands import app
 
     return CliRunner().invoke(app, list(map(str, arguments)))
 
@@ -197,7 +197,7 @@ def finetune(*arguments: object) -> Result:
 @pytest.mark.slow
 def test_command_prints_json_lines_and_resumes(pretrain, ferplus, small, tmp_path, monkeypatch):
     files = ("--data", ferplus, "--out", tmp_path / "m-1")
-    monkeypatch.setattr("finetune.__main__.PretrainRecipe", partial(replace, small))
+    monkeypatch.setattr("finetune.commands.PretrainRecipe", partial(replace, small))
     arguments = ("pretrain", *files, "--epochs", 2, "--batch", 50)
     with monkeypatch.context() as patch:
         patch.setattr(pretrain, "finish", interrupt)
@@ -235,7 +235,7 @@ def test_evaluate_tells_how_altered_faces_are_read(ferplus, trained):
 
 def test_missing_file_is_reported_without_a_traceback(tmp_path, monkeypatch, capsys):
     arguments = ("evaluate", "--model", tmp_path, "--data", tmp_path / "none.parquet")
-    from finetune.__main__ import app
+    from finetune.commands import app
 
     monkeypatch.setattr(sys, "argv", ["finetune", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from finetune.__main__ import app
+from finetune.commands import app
 from finetune.judging.judge_command import compared
 from vibecheck.errors import ModelError
 from vibecheck.models.registry import Registry
