@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
+from dotenv.parser import parse_binding
 from pydantic import SecretStr, ValidationError
 
 from vibecheck.errors import SettingsError, VibeCheckError
@@ -70,6 +72,34 @@ def test_nearer_settings_sources_override_the_others(monkeypatch):
     seen.append(Settings.load().threads)
     seen.append(Settings(threads=6).threads)
     assert seen == [2, 3, 4, 5, 6]
+
+
+def test_nearer_sources_override_the_others_also_for_the_names_of_services(monkeypatch):
+    write(PROJECT, 'hf_token = "of the secrets"')
+    write(DOTENV, "hf_token=of .env\nVIBECHECK_MODEL=${HF_TOKEN_OWNER:-me}/model")
+    loaded = Settings.load()
+    assert (loaded.hf_token.get_secret_value(), loaded.model) == ("of .env", "me/model")
+    monkeypatch.setenv("HF_TOKEN", "of the environment")
+    assert Settings.load().hf_token.get_secret_value() == "of the environment"
+
+
+def test_warnings_of_dotenv_stay_those_of_the_program_that_imports_vibecheck(caplog):
+    write(DOTENV, 'VIBECHECK_RETENTION_DAYS="7\nVIBECHECK_THREADS=2')
+    Settings.load()
+    assert not caplog.records, "each start names the broken lines"
+    dotenv_values(".env")
+    assert [each.name for each in caplog.records] == ["dotenv.main"]
+
+
+def test_env_file_is_parsed_again_only_after_a_change(monkeypatch):
+    parsed = []
+    monkeypatch.setattr(
+        "dotenv.parser.parse_binding", lambda reader: parsed.append(1) or parse_binding(reader)
+    )
+    for threads in (2, 3):
+        write(DOTENV, f"VIBECHECK_THREADS={threads}")
+        assert [Settings.load().threads for _ in range(3)] == [threads] * 3
+    assert len(parsed) == 2
 
 
 def test_settings_sources_are_merged_per_setting(monkeypatch):

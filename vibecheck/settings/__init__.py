@@ -103,7 +103,6 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="VIBECHECK_",
-        env_file=DOTENV,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -223,10 +222,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         if os.environ.get(ENVIRONMENT_ONLY):
             return init_settings, env_settings
-        values = {name.upper(): value for name, value in scalars(read_secrets()).items()}
+        written = (*scalars(read_secrets()).items(), *read_dotenv().items())
+        values = {name.upper(): value for name, value in written}
         names = {field: environment_name(field) for field in settings_cls.model_fields}
-        secrets = {field: values[name] for field, name in names.items() if name in values}
-        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, secrets)
+        found = {field: values[name] for field, name in names.items() if name in values}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, found)
 
     @classmethod
     def load(cls) -> "Settings":

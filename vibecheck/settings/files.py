@@ -1,23 +1,21 @@
 """Reads the files that settings may be in: .env, and Streamlit's secrets."""
 
-import logging
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 
-from dotenv.parser import parse_stream
-from pydantic_settings import BaseSettings, DotEnvSettingsSource
+from dotenv.main import resolve_variables
+from dotenv.parser import Binding, parse_stream
 
 from vibecheck.errors import SettingsError
 
 # Later files win, as in Streamlit.
 SECRETS_FILES = ("~/.streamlit/secrets.toml", ".streamlit/secrets.toml")
 DOTENV = ".env"
-# Its parser warns of broken lines at each reading, without the file's name: `broken_lines` finds them.
-logging.getLogger("dotenv").setLevel(logging.ERROR)
 
 
 def read_secrets() -> dict[str, object]:
@@ -32,24 +30,31 @@ def read_secrets() -> dict[str, object]:
     return entries
 
 
-def read_dotenv() -> dict[str, object]:
+def read_dotenv() -> dict[str, str]:
     """The entries of .env that are not empty. Raises SettingsError if it cannot be read."""
-    with _readable(DOTENV):
-        source = DotEnvSettingsSource(BaseSettings, DOTENV, case_sensitive=True, env_ignore_empty=True)
-        return dict(source.env_vars)
+    entries = [(each.key, each.value) for each in _dotenv() if each.key is not None]
+    return {name: value for name, value in resolve_variables(entries, override=True).items() if value}
 
 
 def broken_lines() -> list[int]:
     """The numbers of the lines of .env that set nothing. Raises SettingsError if it cannot be read."""
-    with _readable(DOTENV):
-        path = Path(DOTENV)
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
     found = []
-    for each in parse_stream(StringIO(text)):
+    for each in _dotenv():
         if each.error or (each.key and each.value is None):
             parsed = each.original.string  # with the blank lines before it
             found.append(each.original.line + parsed[: -len(parsed.lstrip())].count("\n"))
     return found
+
+
+def _dotenv() -> tuple[Binding, ...]:
+    with _readable(DOTENV):
+        path = Path(DOTENV)
+        return _parsed(path.read_text(encoding="utf-8") if path.is_file() else "")
+
+
+@lru_cache(1)  # Streamlit asks once for each secret
+def _parsed(text: str) -> tuple[Binding, ...]:
+    return tuple(parse_stream(StringIO(text)))
 
 
 def scalars(entries: Mapping[str, object]) -> dict[str, str]:
