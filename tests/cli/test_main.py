@@ -94,6 +94,14 @@ def test_ctrl_c_while_a_program_is_imported_prints_no_traceback(tmp_path, progra
     assert (run.returncode, run.stderr) == (7 if ignored else -signal.SIGINT, "")
 
 
+def test_ctrl_c_while_a_command_loads_a_library_prints_no_traceback(tmp_path, astronaut):
+    Image.fromarray(astronaut).save(tmp_path / "face.jpg")
+    failing = "raise ImportError('initialization failed') from KeyboardInterrupt()"
+    (tmp_path / "onnxruntime.py").write_text(failing)
+    run = in_shell(f"{sys.executable} -m vibecheck predict face.jpg", tmp_path)
+    assert (run.returncode, run.stderr) == (1, "Aborted!\n")
+
+
 def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "-c", command],

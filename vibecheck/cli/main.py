@@ -157,6 +157,10 @@ def run(commands: typer.Typer) -> None:
         if not re.search("[\udc80-\udcff]", error.object):
             raise
         sentence = f"{error.object!r} is not text in UTF-8."
+    except ImportError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C while a library is loaded
+            raise
+        sentence = "Aborted!"  # as typer says it
     except OSError as error:
         if error.errno in DISK_FULL:
             sentence = "The disk is full: free some space, and give the command again."
