@@ -151,7 +151,7 @@ def _start(
         plan.write(out, before)
     elif before.asked != wanted:
         raise VibeCheckError(
-            f"{out} holds a run that was asked for something else: name another with --out, or delete it."
+            f"{out} holds a run with other options: name another folder with --out, or delete it."
         )
     tell(collected_event(collected))
     teacher = Classifier.load(champion.folder, os.cpu_count() or 1)

@@ -60,7 +60,7 @@ class Terminal:
                     f"{event['out']} resumes it."
                 )
             case "blend" if event["chosen"]:
-                self._say(f"The new weights are mixed in at {event['mix']:.0%}.")
+                self._say(f"The new weights make up {event['mix']:.0%} of the mix of old and new.")
             case "exported":
                 self.close()
                 self._say(f"{event['version']} is compiled and waits as challenger.")

@@ -18,7 +18,6 @@ from vibecheck.cli.records import open_store
 from vibecheck.comet.restore import restore
 from vibecheck.emotions import NAMES
 from vibecheck.errors import LabelsError, PictureError
-from vibecheck.plurals import counted
 from vibecheck.records.labels.labelled import HELD_OUT, TRAIN, LabelledPicture
 from vibecheck.records.pictures import Pictures
 from vibecheck.records.values import CANT_TELL
@@ -129,13 +128,13 @@ def check(collected: TrainingData) -> None:
     moods = {row.label for row in collected.train}
     if not moods:
         raise LabelsError(
-            f"Each labelled picture ({len(collected.rows)} in all) is of a visitor who is held out to judge "
-            "models by, so there is nothing to train on: let more people correct answers first."
+            f"All labelled pictures ({len(collected.rows)}) are of visitors who are held out to judge "
+            "models, so there is nothing to train on: let more people correct answers first."
         )
     if len(moods) < 2:
         raise LabelsError(
-            f"There is only {moods.pop()} among the {counted(len(collected.train), 'picture')} to train on: "
-            "label pictures of two moods or more first."
+            f"All pictures to train on ({len(collected.train)}) are labelled {moods.pop()}: label pictures "
+            "of another mood first."
         )
     if not collected.valid:
         raise LabelsError(

@@ -27,7 +27,7 @@ def find_or_build(settings: Settings, name: str) -> Installed:
         source = parse_source(registered.get(name, name))
     except ValueError:
         raise ModelError(
-            f"{name!r} is no model: --base takes a version that python -m vibecheck models list shows, a Hub "
-            "id (owner/name), a folder, or embedded."
+            f"{name!r} is not a model: --base takes a version that python -m vibecheck models list shows, a "
+            "Hub id (owner/name), a folder, or embedded."
         ) from None
     return build(settings, source)

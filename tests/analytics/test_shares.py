@@ -25,7 +25,7 @@ def test_share_of_nothing_has_no_value_and_the_widest_interval():
 
 @pytest.mark.parametrize(("k", "n"), [(3, 2), (-1, 2), (1, 0)])
 def test_invalid_share_is_refused(k, n):
-    with pytest.raises(ValueError, match="no share"):
+    with pytest.raises(ValueError, match="not a share"):
         share(k, n)
 
 

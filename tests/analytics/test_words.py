@@ -121,8 +121,8 @@ def test_overconfidence_is_described_by_confidence_and_accuracy():
 def test_learned_calibration_is_described():
     said = words.on_learned([learned(bias=(0.1, *NO_BIAS[1:])), learned(temperature=1.4)], 1300)
     assert said == (
-        "Calibrated since 3 Mar 2026 on 1,214 audits: temperature 2.4 and a bias for each mood. On later "
-        "audits than those it was fitted to, its error was 28.8 points before and 5.1 after."
+        "Calibrated since 3 Mar 2026 on 1,214 audits: temperature 2.4 and a bias for each mood. On audits "
+        "after those it was fitted to, its error was 28.8 points before and 5.1 after."
     )
     assert "temperature 2.4. On" in words.on_learned([learned()], 1300)
     assert "as shipped again since 3 Mar 2026" in words.on_learned([learned(temperature=1.0)], 1300)

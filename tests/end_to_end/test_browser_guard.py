@@ -414,7 +414,7 @@ def test_uploads_of_a_visitor_hold_a_bounded_amount_of_memory(app):
             )
             assert nameless.status_code == 411
             tab.wait_for_run()
-            assert "Your files hold 50 MB" in tab.text() and "Your files hold" in answers[-1].text
+            assert "Your files take 50 MB" in tab.text() and "Your files take" in answers[-1].text
             tab.rerun()
             assert "Your files hold" not in tab.text()
     with Visitor(app.url) as other:

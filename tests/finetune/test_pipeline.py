@@ -245,7 +245,7 @@ def test_incomplete_checkpoint_is_skipped(tmp_path):
         (("--source", "nowhere"), "--source takes"),
         (("--device", "abacus"), "--device takes"),
         (("--reference", "nowhere"), "--reference takes"),
-        (("--base", "no such model"), "is no model"),
+        (("--base", "no such model"), "is not a model"),
         (("--source", "comet"), "COMET_API_KEY"),
         (("--register", "out", "--dry-run", "--base", "embedded"), "leave out --base, --dry-run."),
         (("--no-proof", "--promote-if-better"), "leave it out, or --promote-if-better."),
@@ -338,7 +338,7 @@ def test_killed_run_resumes_and_stopped_run_exits_with_130(tmp_path, vit, monkey
     assert json.loads((out / "trained_on.json").read_text()) == entered
     assert not (out / "data").exists()
     status, (failed,), _ = finetune(settings, *command[3:-1], "41")
-    assert status == 1 and "asked for something else" in failed["error"]
+    assert status == 1 and "a run with other options" in failed["error"]
 
 
 @pytest.mark.slow

@@ -175,7 +175,7 @@ def test_time_without_a_zone_is_utc_and_a_time_one_zone_ahead_is_accepted(folder
         (b"path,label\n\xff\xfe,happy\n", "UTF-8"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "UTF-8"),
         (b'path,label\na.jpg,happy\n"b.jpg,sad\nc.jpg,sad\n', "Row 3 .*quote"),
-        (b"path,label\n" + b"x" * 100_000, "no list of labels"),
+        (b"path,label\n" + b"x" * 100_000, "not a list of labels"),
         (b'path,label\n"' + b"x\n" * 200_000, "Row 2 "),
     ],
 )

@@ -71,7 +71,7 @@ def _failed(url: str, error: Exception) -> str:
         return f"{host} has no valid certificate: check VIBECHECK_ALERT_URL."
     if isinstance(error, requests.ConnectionError):
         return f"{host} cannot be reached: check the network, and VIBECHECK_ALERT_URL."
-    return f"{host} cannot be asked ({type(error).__name__}): check VIBECHECK_ALERT_URL."
+    return f"The request to {host} failed ({type(error).__name__}): check VIBECHECK_ALERT_URL."
 
 
 def _refused(url: str, status: int) -> str:

@@ -53,7 +53,7 @@ class Difference:
 def share(k: int, n: int) -> Share:
     """`k` of `n` independent cases, with its Wilson interval. Raises ValueError unless 0 <= k <= n."""
     if not 0 <= k <= n:
-        raise ValueError(f"{k} of {n} is no share")
+        raise ValueError(f"{k} of {n} is not a share")
     if n == 0:
         return Share(0, 0, None, 0.0, 1.0)
     low, high = wilson(k / n, n, Z)

@@ -177,8 +177,8 @@ def on_learned(learned: Sequence[LearnedCalibration], audits: int) -> str:
         return f"Calibrated as shipped again since {since}: that predicted the latest audits better."
     bias = "" if now.bias == NO_BIAS else " and a bias for each mood"
     return (
-        f"Calibrated since {since} on {now.n:,} audits: temperature {now.temperature:.2g}{bias}. On later "
-        f"audits than those it was fitted to, its error was {now.error_before * 100:.1f} points before and "
+        f"Calibrated since {since} on {now.n:,} audits: temperature {now.temperature:.2g}{bias}. On audits "
+        f"after those it was fitted to, its error was {now.error_before * 100:.1f} points before and "
         f"{now.error_after * 100:.1f} after."
     )
 

@@ -37,7 +37,7 @@ def demo(
     portraits = Portraits(Reader.open()) if pictures else None
     with counting("Writing a synthetic history", predictions) as advance:
         holds = build(out, plan, portraits, replace=replace, progress=advance)
-    typer.echo(f"{out}: {holds}, all made up.")
+    typer.echo(f"{out}: {holds}, all synthetic.")
     now, demo = Settings.load(), Settings(data=out, database_url=None, images=None)
     said = f"VIBECHECK_DATA={shlex.quote(str(out))}"
     if now.database_url:  # a setting that would win

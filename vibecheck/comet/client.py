@@ -160,7 +160,7 @@ class Comet:
             with self._errors(f"upload {name}", place):
                 answer = experiment.log_asset(str(file), name=name, ftype=kind, metadata=dict(metadata))
         if not isinstance(answer, Mapping) or not answer.get("assetId"):
-            raise CometUnavailable(f"Comet answered the upload of {name} without saying that it has it.")
+            raise CometUnavailable(f"Comet answered the upload of {name} without confirming it.")
 
     def get(self, place: Place, asset: Asset, limit: int = LARGEST_ASSET) -> bytes:
         """The content of an asset. Raises CometRejected if it has more than `limit` bytes."""

@@ -99,4 +99,4 @@ class _WholeRequestTimeout(BaseAdapter):
         except TimeoutError as error:
             with suppress(Exception):  # there is no response yet, or it ended at this moment
                 begun[0].raw.shutdown()
-            raise requests.ReadTimeout(f"no whole answer within {seconds:g} s", request=request) from error
+            raise requests.ReadTimeout(f"no complete answer within {seconds:g} s", request=request) from error

@@ -45,7 +45,7 @@ class Importer:
     """Imports labelled pictures into a store.
 
     `crops`: each picture is already a face crop. `now` is the time of the import, and of pictures without
-    one. Pictures older than `retention_days` are refused: the next sweep would delete them.
+    one. Pictures older than `retention_days` are refused: they would be deleted at once.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Importer:
     def _import(self, labelled: LabelledPicture) -> ImportedPicture:
         if labelled.made_at and labelled.made_at < self._now - timedelta(days=self._days):
             raise PictureError(
-                f"It was taken more than {counted(self._days, 'day')} ago and would be deleted by the next "
-                "sweep: raise VIBECHECK_RETENTION_DAYS, or leave its timestamp out."
+                f"It was taken more than {counted(self._days, 'day')} ago and would be deleted at once: "
+                "raise VIBECHECK_RETENTION_DAYS, or leave its timestamp out."
             )
         assert labelled.path is not None  # imported pictures come from files
         data = read_bytes(labelled.path)

@@ -127,7 +127,7 @@ def _short(file: TextIO, path: Path) -> Iterator[str]:
     while line := file.readline(longest):
         if len(line) == longest:
             raise LabelsError(
-                f"{path} has a line of more than {longest} characters: it is no list of labels."
+                f"{path} has a line of more than {longest} characters: it is not a list of labels."
             )
         yield line
 

@@ -27,7 +27,7 @@ class Manifest(BaseModel):
     origin: str = Field("", max_length=300, description="Where it came from, for people.")
     grey: bool = Field(False, description="It was trained on grey pictures: luma goes into all channels.")
     crop_scale: float = Field(
-        1.0, gt=0.3, le=3, description="Side of its crop, in longer sides of the face box."
+        1.0, gt=0.3, le=3, description="Side of its crop, as a multiple of the longer side of the face box."
     )
     upright: bool = Field(True, description="The crop is turned upright by the eyes.")
     mirrored: bool = Field(

@@ -96,7 +96,7 @@ def _way_in(needed: Role) -> None:
     elif email := roles.verified_email(st.user, known):
         theme.quiet(f"You are signed in as {email} ({role().title}).")
         st.markdown(
-            f"The operator of this VibeCheck can add you to `VIBECHECK_{needed.name}S`, and then restart it."
+            f"The operator of this app can add you to `VIBECHECK_{needed.name}S`, and then restart it."
         )
     else:
         st.markdown(

@@ -25,17 +25,17 @@ FOR_ALL = 160 * MB
 MOST_REFUSALS = 1000
 
 YOURS = (
-    "Your files hold {held} MB of this VibeCheck's memory, and this one would be too much. Remove a file, or "
-    "close another tab of this page, and upload it again. A page that was closed or reloaded counts for two "
+    "Your files take {held} MB of the app's memory, and this one would be too much. Remove a file, or close "
+    "another tab of this page, and upload it again. A page that was closed or reloaded counts for two "
     "minutes more."
 )
 NEARBY = (
-    "Files from your network hold {held} MB of this VibeCheck's memory, of {most} MB at most. Wait a few "
-    "minutes, and upload yours again."
+    "Files from your network take {held} MB of the app's memory, of {most} MB at most. Wait a few minutes, "
+    "and upload yours again."
 )
 OTHERS = (
-    "Other people's files hold all the memory that this VibeCheck sets aside for uploads. Wait a few "
-    "minutes, and upload yours again."
+    "Other people's files take all the memory that the app has for uploads. Wait a few minutes, and upload "
+    "yours again."
 )
 
 

@@ -28,7 +28,7 @@ def counts() -> None:
             return
         found = app.store().queues.labellers()
         if not found:
-            theme.quiet("No labels by labellers yet.")
+            theme.quiet("No labeller has labelled a picture yet.")
         for count in found:
             queue = f"{count.queue} queue" if count.queue else "other views"
             theme.quiet(f"{name(count.given_by)} · {queue} · {count.labels}")

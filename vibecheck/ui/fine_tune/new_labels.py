@@ -9,6 +9,7 @@ from vibecheck.analytics.agreement import Outlier
 from vibecheck.analytics.words import written
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import RecordsError
+from vibecheck.plurals import counted
 from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.records.stats.results import Example
 from vibecheck.ui.corrections import labellers
@@ -85,7 +86,7 @@ def _bars(counts: Sequence[LabelCount]) -> str:
     rows = []
     for each in counts:
         mood = BY_NAME[each.label]
-        said = f"Labels: {each.n:,}. Confirm the model's answer: {each.right:,}."
+        said = f"{counted(each.n, 'label')}, of which {each.right:,} confirm the model's answer."
         bar = f'<i style="left:0;width:{each.n / most:.1%};background:{mood.colour}"></i>'
         note = f"{each.n - each.right:,} corrected"
         rows.append(markup.strip_row(f"{mood.emoji} {mood.title}", bar, f"{each.n:,}", note, said))

@@ -66,7 +66,7 @@ def verdict(known: FineTuneState, challenger: Version, run: TrainingRun | None) 
         theme.heading("Not judged yet")
         theme.plain(
             "No label covers both it and the champion yet. More come in as people answer “Was this right?”; "
-            f"python -m finetune judge {version} has it read the kept pictures."
+            f"python -m finetune judge {version} lets it read the kept pictures."
         )
     elif live is not None or valid is not None or proof is None:
         theme.heading("Proved better" if proved else "Not proved better")

@@ -14,8 +14,8 @@ from vibecheck.ui.home import vibe_check
 # Messages by the kind of problem that the stage finds. It offers an upload beside them, and a photo unless
 # the kind is in NO_CAMERA.
 SENTENCES = {
-    "insecure": "Browsers allow the camera only on pages opened by HTTPS, or from this same machine. "
-    "Open VibeCheck by https:// or at http://localhost, or upload a picture.",
+    "insecure": "Browsers allow the camera only on pages opened over HTTPS, or from the same machine. "
+    "Open VibeCheck at https:// or at http://localhost, or upload a picture.",
     "refused": "The camera is not allowed. Allow it in the browser's address bar and press START, "
     "or upload a picture.",
     "system": "This device does not let the browser use the camera. Allow it in the device's privacy "
