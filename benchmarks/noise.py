@@ -1,9 +1,9 @@
 """Whether a challenger trained on random labels is ever promoted.
 
 Real faces (scikit-image's, in other light and other crops) and the model that ships; their labels are random.
-Of each run's faces 70% train a challenger, a last layer put on the champion's answers and
-fitted to the noise; the rest judges the two by the rule of `vibecheck.evaluation.compare`. What takes long in
-a real run, training the whole network, is left out: it could fit the noise better, not the noise of the rest.
+Of each run's faces 70% train a challenger: a last layer on the champion's answers, fitted to the noise. The
+rest judge the two by the rule of `vibecheck.evaluation.compare`. The whole network is not trained, which
+would take long: it could fit the noise of its own faces better, but not that of the rest.
 """
 
 import numpy as np

@@ -98,9 +98,9 @@ async def _until_it_runs(app: RunningApp, version: str) -> None:
 
 @contextmanager
 def _limited(limit: int) -> Iterator[tuple[list[str], str]]:
-    """A command to put before another one, which then gets no more memory than `limit` bytes; and by what.
+    """A command prefix that limits the memory of the command after it to `limit` bytes, and what enforces it.
 
-    By a control group, of version 1 or 2, where this user may make one; else by nothing.
+    That is a control group, of version 1 or 2, where this user may make one; otherwise nothing does.
     """
     for parent, file, kind in (
         (GROUPS / "memory", "memory.limit_in_bytes", "cgroup v1"),

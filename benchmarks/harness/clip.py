@@ -1,4 +1,4 @@
-"""A webcam's recording, encoded once, so that many visitors can stream it at no cost of theirs."""
+"""A webcam's recording, encoded once, so that many visitors can stream it without encoding it themselves."""
 
 import asyncio
 import fractions
@@ -39,7 +39,7 @@ def recording(fps: int, size: tuple[int, int] = (640, 480)) -> list[np.ndarray]:
 
 
 def encode(pictures: Sequence[np.ndarray], fps: int) -> list[bytes]:
-    """The pictures as frames of VP8, as a browser encodes them; each second begins anew."""
+    """The pictures as frames of VP8, as a browser encodes them; each second begins with a key frame."""
     height, width = pictures[0].shape[:2]
     codec = av.CodecContext.create("libvpx", "w")
     codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
@@ -55,7 +55,7 @@ def encode(pictures: Sequence[np.ndarray], fps: int) -> list[bytes]:
 
 
 def encodings(rates: Sequence[int] = range(SLOWEST, FASTEST + 1)) -> dict[int, list[bytes]]:
-    """The recording at some rates: whole seconds of it, all as many."""
+    """The recording at several frame rates, each with the same number of whole seconds."""
     found = {rate: encode(recording(rate), rate) for rate in rates}
     seconds = min(len(frames) // rate for rate, frames in found.items())
     return {rate: frames[: seconds * rate] for rate, frames in found.items()}
@@ -67,7 +67,7 @@ def jpegs(fps: int = 10) -> list[bytes]:
 
 
 class Playback(MediaStreamTrack):
-    """A webcam that plays a recording round and round, at a rate that may be changed each second.
+    """A webcam that plays a recording in a loop, at a rate that may be changed each second.
 
     `recordings` are those of `encodings`; `wanted` is the rate that the app asks for in its marks.
     """

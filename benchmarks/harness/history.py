@@ -1,4 +1,4 @@
-"""The made-up history of `vibecheck demo`, in a database that takes more: for measurements and tests."""
+"""The synthetic history of `vibecheck demo`, in a database that takes further records: for measurements."""
 
 from dataclasses import replace
 from datetime import datetime

@@ -19,7 +19,7 @@ REPORT = {
 
 
 def random_vit(folder: Path) -> Path:
-    """A ViT-B/16 of random weights, as `save_pretrained` writes it: right for speed and memory only."""
+    """A ViT-B/16 of random weights, as `save_pretrained` writes it: for measuring speed and memory only."""
     import torch
     from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
 

@@ -1,4 +1,4 @@
-"""A visitor without a browser, who speaks to the running app as a page in a browser does.
+"""A visitor without a browser, which sends the running app the messages that a page in a browser sends.
 
 Streamlit's page and server exchange protocol buffers over a WebSocket. A visitor of this kind costs a
 hundredth of a Chromium, so that hundreds can come, and it can send what no page would send.
@@ -27,7 +27,7 @@ TRIGGERS = ("trigger_value", "string_trigger_value", "json_trigger_value")
 
 
 class NotThere(LookupError):
-    """What was sought is not on the page."""
+    """The page has no such widget."""
 
 
 class Visitor:
@@ -255,7 +255,7 @@ class Visitor:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """A connection that ends is the EOFError of everybody else."""
+    """Raises EOFError where the connection ends."""
     from websockets.exceptions import ConnectionClosed
 
     try:

@@ -1,4 +1,4 @@
-"""The app in processes of its own, as whoever starts it has it: started, watched, ended."""
+"""Starts the real app in its own processes, with Streamlit as users start it, and ends it."""
 
 import os
 import re
@@ -44,7 +44,7 @@ class Used:
 
 
 def free_port() -> int:
-    """A port of this machine that nothing listens at."""
+    """A free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -131,7 +131,7 @@ class RunningApp:
         self.process.wait()
 
     def stop(self) -> None:
-        """End it as whoever started it would."""
+        """End it with SIGTERM, or kill it after 15 seconds."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(15)

@@ -1,4 +1,4 @@
-"""A browser's half of Streamlit, without a browser: a session of a page over its websocket.
+"""A session of a Streamlit page without a browser, over the page's WebSocket.
 
 It sends what the frontend sends and keeps what the page shows, so that many visitors cost this machine
 little and the app all that they would.
@@ -38,7 +38,7 @@ class Session:
         self.wrong: list[str] = []  # what the page called an exception
 
     async def listen(self) -> None:
-        """Take in what the app sends, until it ends."""
+        """Receive what the app sends, until the session ends."""
         try:
             async for data in self._socket:
                 self._take(ForwardMsg.FromString(data))
@@ -75,7 +75,7 @@ class Session:
         await self.run()
 
     def close(self) -> None:
-        """End what repeats itself."""
+        """End the repeated runs of fragments."""
         for task in self._repeats.values():
             task.cancel()
 

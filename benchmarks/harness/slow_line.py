@@ -1,4 +1,4 @@
-"""A slow line to a server: a TCP proxy that takes its time."""
+"""A slow connection to a server: a TCP proxy with a limited bit rate and a longer round trip."""
 
 import asyncio
 import time

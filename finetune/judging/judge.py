@@ -43,7 +43,7 @@ def judge_challenger(
 ) -> Report:
     """Compare a challenger (a compiled model folder, or a version) with the champion.
 
-    All labels in the records judge that may, and of the pictures `held_out` those that may; `reference` is a
+    The labels that may judge are taken from the records and from the pictures `held_out`; `reference` is a
     folder of labelled pictures or a CSV file (see `vibecheck.importing.label_files`), or None; `trained_on`
     are the ids of all predictions that the challenger was trained on. Writes `report.json` and `report.html`
     into `out`, and keeps the proof with the version if it is registered: only then does the report show

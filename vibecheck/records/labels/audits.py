@@ -1,6 +1,7 @@
 """Which vibe checks may be audits, and the answers to audits.
 
-No visitor is asked too often, so that none dominates the accuracy, or before they could look at the result.
+A visitor is asked only a few times a day, so that none dominates the accuracy, and not when they press again
+before they could look at the result.
 """
 
 from datetime import UTC, datetime, time, timedelta
