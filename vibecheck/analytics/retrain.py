@@ -49,8 +49,8 @@ def advice(
     """Whether to retrain the champion, live since `live_since`; `promise` is its held-out accuracy.
 
     `audited` is its audited accuracy; `labels` counts usable ones that it has not been trained on, `suspects`
-    those that look wrong, which do not prevent retraining. There must be enough labels, a reason (accuracy too
-    low, or drift), and a pause since the last change.
+    those that look wrong, which do not prevent retraining. There must be enough labels, a reason (accuracy
+    too low, or drift), and a pause since the last change.
     """
     reason, pause = _reason(audited, promise, drift), _pause(live_since, today)
     checks = (_labels(labels), reason, pause, _suspects(suspects))
