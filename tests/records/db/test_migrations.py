@@ -132,13 +132,32 @@ def test_processes_may_open_a_new_database_at_once(database_url):
     assert {process.returncode for process in processes} == {0}
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(database_url):
+def test_a_migration_that_fails_leaves_nothing_behind(database_url, monkeypatch):
+    monkeypatch.setattr(summaries, "rebuild", lambda connection: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        open_database(database_url)
+    raw = create_engine(database_url)
+    assert inspect(raw).get_table_names() == []
+    raw.dispose()
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        "CREATE TABLE daily AS SELECT 1 AS mine",
+        "CREATE TABLE alembic_version AS SELECT '5f1a2b3c4d' AS version_num",
+    ],
+)
+def test_database_with_tables_of_another_program_is_refused_and_left_alone(database_url, theirs):
     raw = create_engine(database_url)
     with raw.begin() as connection:
-        connection.execute(text("CREATE TABLE outbox (mine TEXT)"))  # the last that the migration makes
-    with pytest.raises(RecordsError, match="outbox"):
+        connection.execute(text(theirs))
+    before = inspect(raw).get_table_names()
+    with pytest.raises(RecordsError, match="has tables of another program: set VIBECHECK_DATA"):
         open_database(database_url)
-    assert inspect(raw).get_table_names() == ["outbox"]
+    assert inspect(raw).get_table_names() == before
+    with raw.begin() as connection:
+        assert connection.execute(text(f"SELECT count(*) FROM {before[0]}")).scalar() == 1
     raw.dispose()
 
 
@@ -160,7 +179,7 @@ def test_up_to_date_database_is_opened_without_alembic(engine, database_url):
 
 def test_database_of_a_newer_version_is_refused(engine, database_url):
     with writing(engine) as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'f00d'"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(RecordsError, match=r"newer VibeCheck: update this one.*VIBECHECK_DATA"):
         open_database(database_url)
 

@@ -1,6 +1,7 @@
 """Opens the database of the records: SQLite for one machine, Postgres for several."""
 
 import os
+import re
 import sqlite3
 import tempfile
 import threading
@@ -17,7 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from vibecheck.errors import RecordsError
 from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.db.summary_tables import daily, outcomes
-from vibecheck.records.db.tables import outbox
+from vibecheck.records.db.tables import metadata, outbox
 from vibecheck.records.db.transactions import (
     BUSY_SECONDS,
     ELSEWHERE,
@@ -97,18 +98,21 @@ def erase_traces(engine: Engine) -> bool:
 def migrate(connection: Connection) -> None:
     """Migrates the tables within the connection's transaction, so entirely or not at all.
 
-    Raises RecordsError if the tables are newer than this code.
+    Raises RecordsError if the tables are newer than this code, or another program's.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     current = _revision(connection)
     if current == _revisions()[-1]:
         return
-    # The second one is called "0002_corrections".
-    if current is not None and current.partition("_")[0] not in _revisions():
+    here = place(connection.engine.url)
+    number = (current or "").partition("_")[0]  # the second one is called "0002_corrections"
+    taken = current is None and metadata.tables.keys() & inspect(connection).get_table_names()
+    if taken or (current and not re.fullmatch(r"\d{4}", number)):
+        raise RecordsError(f"The {here} has tables of another program: {ELSEWHERE}.")
+    if current and number not in _revisions():
         raise RecordsError(
-            f"The tables in the {place(connection.engine.url)} were made by a newer VibeCheck: "
-            f"update this one, or {ELSEWHERE}."
+            f"The tables in the {here} were made by a newer VibeCheck: update this one, or {ELSEWHERE}."
         )
     from alembic import command
     from alembic.config import Config
