@@ -104,6 +104,7 @@ def collect(
             before = store.training_sets.sides([each.prediction_id for each in usable])
             usable = [replace(each, side=before.get(each.prediction_id)) for each in usable]
         sides, by_visit = split.split(usable)
+        sides |= {copy: sides[each.prediction_id] for each in usable for copy in each.copies}
         if keep_sides:
             sides = store.training_sets.assign(sides, datetime.now(UTC))
     chosen = [
@@ -188,8 +189,11 @@ def _unique(found: Iterable[LabelledPicture], left_out: Counter[str]) -> list[La
         if len({each.label for each in copies}) > 1:
             left_out["conflicting"] += len(copies)
             continue
-        # A copy whose side is already assigned replaces the others.
-        copies.sort(key=lambda each: (each.side is None, each.made_at, each.prediction_id))
-        chosen.append(copies[0])
-        left_out["twice"] += len(copies) - 1
+        # A copy that trains already replaces the others, then one that is held out: all get the same side.
+        copies.sort(
+            key=lambda each: (each.side != TRAIN, each.side is None, each.made_at, each.prediction_id)
+        )
+        first, *others = copies
+        chosen.append(replace(first, copies=tuple(each.prediction_id for each in others)))
+        left_out["twice"] += len(others)
     return chosen

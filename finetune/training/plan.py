@@ -103,6 +103,7 @@ def write_data(
         rows: list[LabelledPicture] = [
             replace(found[each], label=label) for each, label in labels.items() if each in found
         ]
+        note_trained_on(out, (copy for row in rows for copy in row.copies))  # nor may these judge the model
         path = out / PICTURES / f"{name}.arrow"
         path.touch(mode=0o600)
         dataset.write(path, rows, side, base.manifest, teacher)

@@ -111,6 +111,30 @@ def test_unusable_labels_and_pictures_are_counted(settings, store):
     assert collected.left_out == {"cant_tell": 1, "conflicting": 3, "missing": 1, "unreadable": 1, "twice": 1}
 
 
+def test_copies_of_a_picture_from_several_visitors_are_on_one_side(settings, store):
+    fill(settings, 30, visitors=15)
+    same = encode_jpeg(face(5, 5))
+
+    def copy(number):
+        return add(store, ("sad", "audit", None), picture=same, visitor=f"copy {number}", audit=True).id
+
+    ids = {copy(number) for number in range(6)}
+    (row,) = [each for each in collect(settings, "store").rows if each.prediction_id in ids]
+    assert {row.prediction_id, *row.copies} == ids
+    assert store.training_sets.sides(ids) == dict.fromkeys(ids, row.side)
+    later = copy(7)
+    collect(settings, "store")
+    assert store.training_sets.sides([later]) == {later: row.side}
+
+
+def test_copy_that_trains_replaces_one_that_is_held_out(settings, store):
+    same = encode_jpeg(face(5, 5))
+    first, second = (add(store, ("sad", "audit", None), picture=same, visitor=name) for name in "ab")
+    store.training_sets.assign({first.id: HELD_OUT, second.id: TRAIN}, NOON)
+    (row,) = collect(settings, "store").rows
+    assert (row.prediction_id, row.side) == (second.id, TRAIN)
+
+
 @pytest.mark.parametrize(
     ("label", "audit", "judges"),
     [

@@ -52,7 +52,8 @@ def test_training_pictures_are_private_and_deleted_once_loaded(tmp_path):
     wanted = plan.RunPlan("ft-1", {}, "", *labels)
     # Meanwhile one is deleted and another gets a new label: training uses the label of the plan.
     gone, changed, *_ = collected.train
-    rows = [replace(row, label="fear") if row == changed else row for row in collected.rows if row != gone]
+    other = replace(changed, label="fear", copies=("of another visitor",))
+    rows = [other if row == changed else row for row in collected.rows if row != gone]
     out = tmp_path / "out"
     out.mkdir()
     base = Installed(Manifest.read(EMBEDDED).version, EMBEDDED, {})
@@ -62,7 +63,8 @@ def test_training_pictures_are_private_and_deleted_once_loaded(tmp_path):
     assert stat.S_IMODE((out / PICTURES).stat().st_mode) == 0o700
     train, valid = plan.open_data(out)
     plan.discard_data(out)
-    assert list(out.iterdir()) == []
+    assert [each.name for each in out.iterdir()] == [plan.TRAINED_ON]
+    assert plan.note_trained_on(out, []) == ["of another visitor"], "the copy may not judge the model either"
     assert train["prediction_id"] == [each for each in labels[0] if each != gone.prediction_id]
     assert len(train[0]["pixels"]) == 80 * 80 * 3 and len(valid) == len(labels[1])
     names = train.features["label"].names

@@ -61,6 +61,7 @@ class LabelledPicture:
     `path`; from the records, `prediction_id`. `visitor` is a hash. `made_at` has a time zone; None if
     the file does not say. `picture` is a JPEG or PNG once it was read, `face` the face in it, None if
     the picture is a face crop. `random`: it has a label that was requested at random, at `labelled_at`.
+    `copies` are the ids of predictions with the same picture.
     """
 
     row: int | None
@@ -75,6 +76,7 @@ class LabelledPicture:
     side: str | None = None
     picture: bytes | None = None
     face: Face | None = None
+    copies: tuple[str, ...] = ()
 
     @property
     def judges(self) -> bool:
