@@ -17,6 +17,7 @@ from tests.waiting import wait_for
 from vibecheck.comet import layout
 from vibecheck.comet.sending_process import COMMAND, FIRST_PAUSE, SendingProcess
 from vibecheck.models.registry import Registry
+from vibecheck.processes import child
 from vibecheck.records.store import Store
 
 PROJECT = Path(__file__).parents[2]
@@ -55,52 +56,63 @@ def process():
         each.close()
 
 
-def test_sending_process_is_started_once(process):
+@pytest.fixture
+def started(monkeypatch) -> list[int]:
+    """The ids of the processes that were started, oldest first."""
+    ids, start = [], child.start
+
+    def noting(command):
+        ids.append((process := start(command)).pid)
+        return process
+
+    monkeypatch.setattr(child, "start", noting)
+    return ids
+
+
+def test_sending_process_is_started_once(process, started):
     sending = process(SLEEPER)
-    assert sending.pid is None
+    assert started == []
     sending.ensure()
-    pid = sending.pid
     sending.ensure()
-    assert sending.pid == pid and alive(pid)
+    (pid,) = started
+    assert alive(pid)
     sending.close()
     assert not alive(pid)
 
 
-def test_sending_process_that_exits_is_restarted_after_a_pause(process, monkeypatch):
+def test_sending_process_that_exits_is_restarted_after_a_pause(process, started, monkeypatch):
     clock = SimpleNamespace(now=100.0, monotonic=lambda: clock.now)
     monkeypatch.setattr("vibecheck.comet.sending_process.time", clock)
     sending = process(DIES)
     sending.ensure()
-    first = sending.pid
-    wait_for(lambda: not alive(first))
+    wait_for(lambda: not alive(started[0]))
     sending.ensure()
-    assert sending.pid == first
+    assert len(started) == 1
     clock.now += FIRST_PAUSE
     sending.ensure()
-    assert sending.pid != first
+    assert len(started) == 2
 
 
-def test_killed_sending_process_is_restarted_without_a_visit(process, monkeypatch):
+def test_killed_sending_process_is_restarted_without_a_visit(process, started, monkeypatch):
     monkeypatch.setattr("vibecheck.comet.sending_process.FIRST_PAUSE", 0.0)
     monkeypatch.setattr("vibecheck.comet.sending_process.CHECK_EVERY", 0.05)
     sending = process(SLEEPER)
     sending.ensure()
-    first = sending.pid
-    os.kill(first, signal.SIGKILL)
-    wait_for(lambda: sending.pid != first)
+    os.kill(started[0], signal.SIGKILL)
+    wait_for(lambda: len(started) == 2)
     sending.close()
-    last = sending.pid
     sending.ensure()
     sending._watch.join()
-    assert sending.pid == last and not alive(last), "once closed, it stays closed"
+    assert len(started) == 2 and not alive(started[1]), "once closed, it stays closed"
 
 
 PARENT = """
 import sys
+import psutil
 from vibecheck.comet.sending_process import COMMAND, SendingProcess
 sending = SendingProcess()
 sending.ensure()
-print(sending.pid, flush=True)
+print(*(each.pid for each in psutil.Process().children()), flush=True)
 sys.stdin.read()
 """
 

@@ -52,11 +52,6 @@ class SendingProcess:
         while not self._closed.wait(CHECK_EVERY):
             self.ensure()
 
-    @property
-    def pid(self) -> int | None:
-        """The process id, or None before it was started."""
-        return self._process.pid if self._process else None
-
     def close(self) -> None:
         """Ends the process for good."""
         self._closed.set()
