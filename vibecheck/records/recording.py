@@ -76,6 +76,7 @@ class Recording(Queries):
                 kept = replace(prediction_of(row), picture_kept=True)
                 mine = update(predictions).where(predictions.c.id == prediction_id)
                 connection.execute(mine.values(picture_kept=True))
+                summaries.judge(connection, [prediction_id])
                 messages.enqueue(connection, PictureKept(prediction_id, now))
             undo.pop_all()
         return kept

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, text
 
-from tests.records.examples import NOON, PLAY, a_prediction
+from tests.records.examples import JPEG, NOON, PLAY, a_prediction
 from tests.records.rows import bin_of
 from tests.waiting import a_writer_that_waits
 from vibecheck.emotions import NAMES
@@ -61,6 +61,8 @@ def busy(store: Store) -> Store:
             store.label(prediction.id, rng.choice(NAMES), source, None, prediction.made_at)
         for _ in range(rng.randrange(3)):
             store.played(prediction.id, again=rng.random() < 0.5, now=prediction.made_at, **PLAY)
+        if number % 3 == 0:
+            store.keep_picture(prediction.id, JPEG, prediction.made_at)
     store.purge(NOON + timedelta(days=4))
     for minute in range(6):  # of whose answers three count
         moment = NOON + timedelta(days=9, minutes=minute)

@@ -53,6 +53,7 @@ outcomes = Table(
     Column("visitor", String),  # of the prediction
     # Whether it would count without the limit MOST_A_DAY of each visitor: see summaries.py.
     Column("eligible", Boolean, nullable=False, server_default=false()),
+    Column("picture_kept", Boolean, nullable=False),  # of the prediction
     Index(None, "day"),
     Index(None, "visitor", "day"),
 )

@@ -1,6 +1,5 @@
 """The labels that a model can learn from: effective ones that name a mood and have a picture."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,27 +29,22 @@ class TrainableLabels(Queries):
 
         Only of labels given since a moment, and of predictions made since another.
         """
-        query = (
-            select(outcomes.c.label, func.count(), func.count().filter(outcomes.c.correct))
-            .join_from(outcomes, predictions)
-            .where(*_usable(since, made_since))
-            .group_by(outcomes.c.label)
-        )
-        found = {label: (n, right) for label, n, right in fetch(self._engine, query)}
+        usable = _usable(since)
+        if made_since is not None:
+            made = select(predictions.c.id).where(predictions.c.made_at >= made_since)
+            usable.append(outcomes.c.prediction_id.in_(made))
+        query = select(outcomes.c.label, func.count(), func.count().filter(outcomes.c.correct)).where(*usable)
+        rows = fetch(self._engine, query.group_by(outcomes.c.label))
+        found = {label: (n, right) for label, n, right in rows}
         return [LabelCount(name, *found.get(name, (0, 0))) for name in NAMES]
 
     def newest(self, limit: int, since: datetime | None = None, label: str | None = None) -> list[Example]:
         """The `limit` predictions labelled last, with one mood or any."""
-        query = (
-            select(outcomes)
-            .join_from(outcomes, predictions)
-            .where(*_usable(since))
-            .order_by(outcomes.c.given_at.desc(), outcomes.c.prediction_id)
-            .limit(limit)
-        )
+        query = select(outcomes).where(*_usable(since))
         if label is not None:
             query = query.where(outcomes.c.label == label)
-        return [Example.of(row) for row in fetch(self._engine, query)]
+        newest_first = outcomes.c.given_at.desc(), outcomes.c.prediction_id
+        return [Example.of(row) for row in fetch(self._engine, query.order_by(*newest_first).limit(limit))]
 
     def trained_at(self, version: str) -> datetime | None:
         """When a model was trained on labels of these records; None if it learned from none of them."""
@@ -78,20 +72,15 @@ class TrainableLabels(Queries):
         ]
         if not sure:
             return 0, []
-        doubt = [outcomes.c.holds, ~outcomes.c.correct, outcomes.c.kind != "labeller", or_(*sure)]
-        doubt.append(exists().where(predictions.c.id == outcomes.c.prediction_id, predictions.c.picture_kept))
-        if since is not None:
-            doubt.append(outcomes.c.given_at >= since)
+        doubt = ~outcomes.c.correct, outcomes.c.kind != "labeller", or_(*sure)
+        query = select(outcomes, func.count().over().label("number")).where(*_usable(since), *doubt)
         worst = outcomes.c.label_probability, outcomes.c.prediction_id
-        worst_first = select(outcomes).where(*doubt).order_by(*worst)
-        number = fetch(self._engine, select(func.count()).where(*doubt))[0][0]
-        return number, [Example.of(row) for row in fetch(self._engine, worst_first.limit(limit))]
+        rows = fetch(self._engine, query.order_by(*worst).limit(limit))
+        return rows[0].number if rows else 0, [Example.of(row) for row in rows]
 
 
-def _usable(since: datetime | None, made_since: datetime | None = None) -> Sequence[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [outcomes.c.holds, predictions.c.picture_kept]
+def _usable(since: datetime | None) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [outcomes.c.holds, outcomes.c.picture_kept]
     if since is not None:
         conditions.append(outcomes.c.given_at >= since)
-    if made_since is not None:
-        conditions.append(predictions.c.made_at >= made_since)
     return conditions

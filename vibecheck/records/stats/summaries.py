@@ -89,7 +89,7 @@ def forget(connection: Connection, prediction_ids: Sequence[str]) -> None:
 
 
 def judge(connection: Connection, prediction_ids: Sequence[str]) -> None:
-    """Updates the outcomes of these predictions; call it after any change of their feedback."""
+    """Updates the outcomes of these predictions; call it after any change of their feedback or pictures."""
     connection.execute(UNJUDGE, {"these": prediction_ids})
     connection.execute(_judge(connection.dialect.name), {"these": prediction_ids})
     connection.execute(_limit(connection.dialect.name), {"these": prediction_ids})
@@ -161,7 +161,7 @@ def _judge(dialect: str) -> Insert:
 
 def _judged(dialect: str, which: ColumnElement[bool]) -> Insert:
     """The statement that inserts the outcomes of some labels."""
-    copied = ("model_version", "source", "mood", "confidence", "visitor")
+    copied = ("model_version", "source", "mood", "confidence", "visitor", "picture_kept")
     # Only the seven moods can be right or wrong: other labels have no outcome.
     values = {
         **{name: predictions.c[name] for name in copied},
