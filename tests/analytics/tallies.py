@@ -25,5 +25,5 @@ def confused(first: str, second: str, n: int, mistakes: int) -> dict[tuple[str, 
     return {(first, second): independent(n, mistakes)}
 
 
-def confidence_bin(number: int, n: int, correct: int, confidence: float, version: str | None = None) -> Bin:
-    return Bin(version, number, independent(correct, n), float(n), float(correct), confidence)
+def confidence_bin(number: int, n: int, correct: int, confidence: float) -> Bin:
+    return Bin(number, independent(correct, n), float(n), float(correct), confidence)

@@ -101,6 +101,6 @@ def test_one_answer_and_all_wrong_answers_have_a_calibration_error():
 
 def test_visitor_with_many_answers_has_one_vote():
     """Nine visitors are right at 90%; the tenth is wrong a hundred times, at 50%."""
-    keen = Bin(None, 7, VisitorTally(100, 0, 1, 0.0, 0.0), 1.0, 0.0, 0.5)
+    keen = Bin(7, VisitorTally(100, 0, 1, 0.0, 0.0), 1.0, 0.0, 0.5)
     found = calibration([keen, confidence_bin(13, 9, 9, 8.1)])
     assert found.bias == pytest.approx((0.5 - 0.9) / 10) and found.n == 109

@@ -16,7 +16,8 @@ from vibecheck.evaluation.compare import Comparison, compare
 from vibecheck.evaluation.evidence import Settled
 from vibecheck.records.labels import visitor_groups
 from vibecheck.records.labels.judging_labels import JudgedReadings, JudgingLabel
-from vibecheck.records.stats.results import Bin, VersionUse, VisitorTally
+from vibecheck.records.stats.results import VersionUse
+from vibecheck.records.stats.visitor_tallies import Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,14 @@ class GroupScore:
     lost: int
 
 
-def side_by_side(
-    uses: Sequence[VersionUse], audited: Mapping[str, VisitorTally], bins: Sequence[Bin]
-) -> list[ComparedModel]:
-    """All models, newest first; `audited` and `bins` are all their audits, by version."""
+def side_by_side(uses: Sequence[VersionUse], audits: Mapping[str, Answers]) -> list[ComparedModel]:
+    """All models, newest first; `audits` are all of them, by version."""
+    found = [(use, audits.get(use.version, Answers.of([]))) for use in reversed(uses)]
     return [
         ComparedModel(
-            **asdict(use),
-            accuracy=over_visitors(audited.get(use.version, VisitorTally())),
-            calibration=calibration([each for each in bins if each.model_version == use.version]),
+            **asdict(use), accuracy=over_visitors(mine.tally()), calibration=calibration(mine.bins())
         )
-        for use in reversed(uses)
+        for use, mine in found
     ]
 
 

@@ -95,24 +95,24 @@ def compute_overview(
     shown, since = scope, scope.since
     if since is not None:
         shown = replace(scope, since=min(since, today - timedelta(days=LINE_DAYS - 1)))
-    days, bins = statistics.days(shown), statistics.bins(scope)
+    days, audits, drawn = statistics.days(shown), statistics.audits(shown), statistics.drawn(shown)
     inside = tuple(day for day in days if since is None or day.day >= since)
-    audited, drawn = statistics.audited(scope), statistics.drawn(scope)
-    before = VisitorTally()
+    audited, before = audits.between(since), VisitorTally()
     if since is not None:  # the period of the same length before the scope
         until = since - timedelta(days=1)
-        before = statistics.audited(replace(scope, since=until - (today - since), until=until))
-    audited_by_step = statistics.audited_by_step(shown, step, today)
-    drawn_by_step = statistics.drawn_by_step(shown, step, today)
+        before = statistics.audits(replace(scope, since=until - (today - since), until=until)).tally()
+    bins = audited.bins()
     return Overview(
         scope=scope,
         period=period,
         step=step,
         predictions=sum(day.n for day in inside),
-        accuracy=accuracy(inside, statistics.answers(scope), audited, drawn, before),
-        line=tuple(line(days, audited_by_step, drawn_by_step, bins, today, step)),
-        confusion=confusion(statistics.cells(scope), statistics.confused(scope)),
-        slices=tuple(slices(statistics.groups(scope))),
+        accuracy=accuracy(
+            inside, statistics.answers(scope), audited.tally(), drawn.between(since).tally(), before
+        ),
+        line=tuple(line(days, audits.by_step(step, today), drawn.by_step(step, today), bins, today, step)),
+        confusion=confusion(audited.cells(), audited.confused()),
+        slices=tuple(slices(audited.groups())),
         calibration=calibration(bins),
         drift=_drift(statistics, scope, today),
         days=inside,
@@ -128,8 +128,7 @@ def compute_model_status(
     live_since = statistics.live_since(champion)
     if live_since and champion not in {use.version for use in uses}:
         uses.append(VersionUse(champion, "", live_since, None, 0, None))
-    bins = statistics.bins(Scope(), by_version=True)
-    versions = side_by_side(uses, statistics.audited_by_version(), bins)
+    versions = side_by_side(uses, statistics.audits(Scope()).by_version())
     labels = new_labels(trainable, champion)
     lately = _drift(statistics, scope_of("4 weeks", today), today)
     return ModelStatus(

@@ -69,7 +69,7 @@ def test_labels_given_after_seeing_the_answer_do_not_replace_those_of_the_random
         assert store.labelled(each).label.label == "happy", "it is trained on"
     (one,) = judged(engine_of(store), (FIRST, SECOND)).labels
     assert (one.prediction_id, one.label) == (made, store.labelled(made).random_label.label)
-    assert store.statistics.drawn(Scope()).n == store.statistics.answers(Scope())["labeller"].n == 1
+    assert store.statistics.drawn(Scope()).tally().n == store.statistics.answers(Scope())["labeller"].n == 1
 
 
 def test_visitors_trained_on_judge_no_comparison_with_that_model(store, registry):

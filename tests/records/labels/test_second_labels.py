@@ -70,13 +70,21 @@ def test_filter_by_labeller_finds_their_second_labels(faces):
 
 def test_a_second_label_changes_neither_the_effective_label_nor_any_accuracy(faces):
     first = label(faces, DRAWN, "sad", "ann")
-    before = faces.statistics.answers(Scope()), faces.statistics.drawn(Scope()), faces.trainable.counts()
+    before = (
+        faces.statistics.answers(Scope()),
+        faces.statistics.drawn(Scope()).tally(),
+        faces.trainable.counts(),
+    )
     second = label(faces, DRAWN, "fear", "ben", 1)
     assert (second.source, second.queue, second.n) == ("second", None, 2)
     found = faces.labelled(DRAWN)
     assert found.label == found.random_label == first and found.labels == (first, second)
     assert not found.disputed, "it is still trained on and judged by"
-    after = faces.statistics.answers(Scope()), faces.statistics.drawn(Scope()), faces.trainable.counts()
+    after = (
+        faces.statistics.answers(Scope()),
+        faces.statistics.drawn(Scope()).tally(),
+        faces.trainable.counts(),
+    )
     assert after == before
     assert [each.prediction.id for each in faces.page(Filters(disagreed=True), None, 9)] == [DRAWN]
     assert faces.queues.labellers() == [LabellerCount("ann", "random", 1), LabellerCount("ben", "random", 1)]

@@ -112,8 +112,8 @@ def test_answers_cells_days_and_plays_match_a_count_in_python(filled, known, sco
     here = inside(known, scope)
     asked = audits(here)
     ask = filled.statistics
-    assert astuple(ask.audited(scope)) == close(tallied(asked))
-    counts = {moods: n for moods, (n, _) in ask.cells(scope).items()}
+    assert astuple(ask.audits(scope).tally()) == close(tallied(asked))
+    counts = {moods: n for moods, (n, _) in ask.audits(scope).cells().items()}
     assert counts == Counter((f.label, p.mood) for p, f in asked)
     assert sum(d.n for d in ask.days(scope)) == len(here)
     assert sum(d.audits for d in ask.days(scope)) == sum(p.audit for p, _ in here)
@@ -127,7 +127,7 @@ def test_answers_cells_days_and_plays_match_a_count_in_python(filled, known, sco
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
 def test_groups_are_tallied_against_all_others(filled, known, scope):
     asked = audits(inside(known, scope))
-    groups = filled.statistics.groups(scope)
+    groups = filled.statistics.audits(scope).groups()
     for signal in SIGNALS:
         names = dict(index for name, bins in signal.groups for index in [(bin_, name) for bin_ in bins])
         values = [
@@ -148,36 +148,35 @@ def test_groups_are_tallied_against_all_others(filled, known, scope):
 
 
 def test_audits_are_tallied_by_model_version(filled, known):
-    tallies = filled.statistics.audited_by_version()
+    versions = filled.statistics.audits(ALL).by_version()
     asked = audits(known)
-    assert set(tallies) == {p.model_version for p, _ in asked}
-    for version, tally in tallies.items():
+    assert set(versions) == {p.model_version for p, _ in asked}
+    for version, found in versions.items():
         mine = [each for each in asked if each[0].model_version == version]
-        assert astuple(tally) == close(tallied(mine))
+        assert astuple(found.tally()) == close(tallied(mine))
+        assert found.bins() == filled.statistics.audits(Scope(model_version=version)).bins()
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=["all", "days", "model", "source"])
 def test_each_visitor_has_one_vote_in_bins_cells_and_pairs(filled, known, scope):
     asked = audits(inside(known, scope))
     votes = {id(p): 1 / sum(o.visitor == p.visitor for o, _ in asked) for p, _ in asked}
-    bins = filled.statistics.bins(scope)
+    found = filled.statistics.audits(scope)
+    bins = found.bins()
     assert sum(each.tally.n for each in bins) == len(asked)
     for each in bins:
         mine = [(p, f) for p, f in asked if bin_of(CONFIDENCE, p.confidence) == each.number]
-        assert astuple(each.tally) == close(tallied(mine)) and each.model_version is None
+        assert astuple(each.tally) == close(tallied(mine))
         assert each.weight == pytest.approx(sum(votes[id(p)] for p, _ in mine))
         assert each.right == pytest.approx(sum(votes[id(p)] for p, f in mine if p.mood == f.label))
         assert each.confidence == pytest.approx(sum(votes[id(p)] * p.confidence for p, _ in mine))
-    versions = filled.statistics.bins(scope, by_version=True)
-    assert sum(each.tally.n for each in versions) == len(asked)
-    assert {each.model_version for each in versions} == {p.model_version for p, _ in asked}
-    for (label, mood), cell in filled.statistics.cells(scope).items():
+    for (label, mood), cell in found.cells().items():
         row = [(p, f) for p, f in asked if f.label == label]
         mine = [p for p, _ in row if p.mood == mood]
         weight = sum(1 / sum(o.visitor == p.visitor for o, _ in row) for p in mine)
         assert cell == (len(mine), pytest.approx(weight))
     wrong = [(p, f) for p, f in asked if p.mood != f.label]
-    confused = filled.statistics.confused(scope)
+    confused = found.confused()
     assert sum(tally.correct for tally in confused.values()) == len(wrong)
     for moods, tally in confused.items():
         pair = set(moods)
@@ -191,13 +190,27 @@ def test_each_visitor_has_one_vote_in_bins_cells_and_pairs(filled, known, scope)
         assert (tally.n, tally.visitors) == (len(wrong), len(shares))
 
 
+def test_days_are_selected_after_a_query_as_in_one(filled):
+    for first, last in ((date(2026, 2, 2), date(2026, 2, 4)), (date(2026, 2, 3), None), (None, None)):
+        found = filled.statistics.audits(ALL).between(first, last)
+        assert found.tally() == filled.statistics.audits(Scope(first, last)).tally()
+        assert found.bins() == filled.statistics.audits(Scope(first, last)).bins()
+
+
+def test_without_answers_there_are_no_figures(filled):
+    nothing = filled.statistics.audits(Scope(model_version="another"))
+    assert nothing.tally() == VisitorTally() and nothing.bins() == []
+    empty = nothing.by_step("day", NOON.date()), nothing.cells(), nothing.confused(), nothing.groups()
+    assert empty == ({}, {}, {}, {}) and nothing.by_version() == {}
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_audits_are_tallied_by_the_first_day_of_their_step(filled, known, step):
     last = known[-1][0].made_at.date()
     by_start = defaultdict(list)
     for p, f in audits(known):
         by_start[first_day(p.made_at.date(), last, step)].append((p, f))
-    found = filled.statistics.audited_by_step(ALL, step, last)
+    found = filled.statistics.audits(ALL).by_step(step, last)
     assert set(found) == set(by_start)
     for start, mine in by_start.items():
         assert astuple(found[start]) == close(tallied(mine))
@@ -213,7 +226,7 @@ def test_examples_are_ordered_by_confidence(filled, known, scope):
 
 
 def test_confusion_matrix_cell_lists_exactly_its_audits(filled, known):
-    for (label, mood), (n, _) in filled.statistics.cells(ALL).items():
+    for (label, mood), (n, _) in filled.statistics.audits(ALL).cells().items():
         found = filled.statistics.mistakes(ALL, 99, label, mood)
         assert len(found) == n
         assert {(each.kind, each.label, each.mood) for each in found} == {("audit", label, mood)}
@@ -290,10 +303,10 @@ def test_only_labels_of_the_random_queue_were_drawn(store):
     store.label(audit.id, "sad", "audit", "a", NOON)
     store.label(relabelled.id, "happy", "labeller", "a", NOON, "random")
     store.label(relabelled.id, "sad", "labeller", "a", NOON, "random")
-    found = store.statistics.drawn(Scope())
+    drawn = store.statistics.drawn(ALL)
+    found = drawn.tally()
     assert (found.n, found.correct) == (2, 1)
-    assert store.statistics.drawn(Scope(model_version="another")) == VisitorTally()
-    assert store.statistics.drawn_by_step(Scope(), "day", NOON.date()) == {NOON.date(): found}
+    assert drawn.by_step("day", NOON.date()) == {NOON.date(): found}
 
 
 def test_at_most_three_answers_per_visitor_and_day_count(store):
@@ -304,7 +317,7 @@ def test_at_most_three_answers_per_visitor_and_day_count(store):
     for minute, prediction in enumerate([*made, other, tomorrow]):
         store.add(prediction, None)
         store.label(prediction.id, "happy", "audit", None, NOON + timedelta(minutes=minute))
-    assert store.statistics.audited(ALL) == VisitorTally(5, 5, 2, 2.0, 2.0)
+    assert store.statistics.audits(ALL).tally() == VisitorTally(5, 5, 2, 2.0, 2.0)
     assert store.statistics.answers(ALL) == {"audit": LabelTally(5, 5, 7)}
     counted = {each.prediction_id for each in store.statistics.mistakes(ALL, 99, "happy", "happy")}
     assert counted == {each.id for each in [*made[:3], other, tomorrow]}
@@ -322,5 +335,5 @@ def test_a_hostile_visitor_moves_the_headline_by_one_vote(store):
         prediction = a_prediction(made_at=NOON + timedelta(seconds=number), audit=True, visitor="hostile")
         store.add(prediction, None)
         store.label(prediction.id, "sad", "audit", None, NOON + timedelta(seconds=number))
-    found = store.statistics.audited(ALL)
+    found = store.statistics.audits(ALL).tally()
     assert (found.n, found.visitors) == (23, 21) and found.shares / found.visitors == pytest.approx(15 / 21)

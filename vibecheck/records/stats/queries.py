@@ -1,6 +1,6 @@
 """The statistical queries of the dashboard, counted by the database: most results are a few rows.
 
-Figures of accuracy are tallies by visitor, so that each visitor has one vote, however often they answer.
+Only the labels behind an accuracy, in which each visitor has one vote, are fetched (`visitor_tallies.py`).
 Nearly all queries read only the summaries (`summaries.py`), not the predictions.
 """
 
@@ -21,7 +21,6 @@ from vibecheck.records.labels.judging_labels import JudgedReadings
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
 from vibecheck.records.stats.results import (
-    Bin,
     Day,
     Example,
     LabelPair,
@@ -30,22 +29,11 @@ from vibecheck.records.stats.results import (
     MoodPlays,
     Scope,
     VersionUse,
-    VisitorTally,
 )
-from vibecheck.records.stats.steps import first_day, step_number
-from vibecheck.records.stats.visitor_tallies import (
-    Groups,
-    audits,
-    by_visitor,
-    groups_of,
-    inside,
-    numbered,
-    of_whom,
-    random_queue,
-    real,
-    tally,
-    tally_sums,
-)
+from vibecheck.records.stats.visitor_tallies import COLUMNS, Answers, audits, inside, of_whom, random_queue
+
+# So many rows are fetched at a time.
+ROWS = 1000
 
 
 class StatisticsQueries(Queries):
@@ -72,85 +60,13 @@ class StatisticsQueries(Queries):
         query = query.where(*inside(outcomes, scope), of.eligible).group_by(of.kind)
         return {kind: LabelTally(*counts) for kind, *counts in fetch(self._engine, query)}
 
-    def audited(self, scope: Scope) -> VisitorTally:
+    def audits(self, scope: Scope) -> Answers:
         """All audits."""
-        return self._tally(audits(scope))
+        return self._tallied(audits(scope))
 
-    def drawn(self, scope: Scope) -> VisitorTally:
+    def drawn(self, scope: Scope) -> Answers:
         """Labels of the labellers' random queue, by the visitor they show: like audits, a random sample."""
-        return self._tally(random_queue(scope))
-
-    def audited_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:
-        """Audits by the step that their day lies in, by its first day; see `steps.py`."""
-        return self._by_step(audits(scope), step, last)
-
-    def drawn_by_step(self, scope: Scope, step: str, last: date) -> dict[date, VisitorTally]:
-        """Labels of the random queue in the same form."""
-        return self._by_step(random_queue(scope), step, last)
-
-    def audited_by_version(self) -> dict[str, VisitorTally]:
-        """All audits, over all time, by model version."""
-        each = by_visitor(audits(Scope()), outcomes.c.model_version)
-        sums = tally_sums(each.c.n, each.c.correct)
-        rows = fetch(self._engine, select(each.c.model_version, *sums).group_by(each.c.model_version))
-        return {version: tally(row) for version, *row in rows}
-
-    def cells(self, scope: Scope) -> dict[tuple[str, str], tuple[int, float]]:
-        """Audits by label and mood, with the sum of the visitors' shares of them among those of the label."""
-        each = by_visitor(audits(scope), outcomes.c.label, outcomes.c.mood)
-        of_label = func.sum(each.c.n).over(partition_by=(each.c.label, each.c.who))
-        share = select(each, (real(each.c.n) / of_label).label("share")).subquery()
-        key = share.c.label, share.c.mood
-        query = select(*key, func.sum(share.c.n), func.sum(share.c.share)).group_by(*key).order_by(*key)
-        return {(label, mood): (int(n), float(w)) for label, mood, n, w in fetch(self._engine, query)}
-
-    def confused(self, scope: Scope) -> dict[tuple[str, str], VisitorTally]:
-        """Mistakes by pair of moods, in both directions, as tallies of all mistakes."""
-        ordered = outcomes.c.label < outcomes.c.mood
-        first = case((ordered, outcomes.c.label), else_=outcomes.c.mood).label("first")
-        second = case((ordered, outcomes.c.mood), else_=outcomes.c.label).label("second")
-        each = by_visitor([*audits(scope), ~outcomes.c.correct], first, second)
-        mistakes = func.sum(each.c.n).over(partition_by=each.c.who)
-        share = select(each, (real(each.c.n) / mistakes).label("share")).subquery()
-        key = share.c.first, share.c.second
-        sums = func.sum(share.c.n), func.sum(share.c.share), func.sum(share.c.share * share.c.share)
-        rows = fetch(self._engine, select(*key, *sums).group_by(*key).order_by(*key))
-        total = by_visitor([*audits(scope), ~outcomes.c.correct])
-        visitors, n = fetch(self._engine, select(func.count(), func.sum(total.c.n)))[0]
-        return {
-            (first, second): VisitorTally(int(n), int(k), visitors, float(shares), float(squares))
-            for first, second, k, shares, squares in rows
-        }
-
-    def groups(self, scope: Scope) -> Groups:
-        """Audits by bin of each signal, by mood, source and model version; empty ones are not there.
-
-        Counted here from one narrow row per audit: for so many groups, each with all others, that takes a
-        quarter of the time that the database needs.
-        """
-        names = [f"{signal.column}_bin" for signal in SIGNALS] + ["mood", "source", "model_version"]
-        columns = [outcomes.c[name] for name in names]
-        rows = fetch(self._engine, select(of_whom(), outcomes.c.correct, *columns).where(*audits(scope)))
-        if not rows:
-            return {}
-        people, right, *values = zip(*rows, strict=True)
-        table = dict(zip(names, map(np.array, values), strict=True))
-        return groups_of(numbered(people), np.array(right, dtype=bool), table)
-
-    def bins(self, scope: Scope, by_version: bool = False) -> list[Bin]:
-        """Audits by bin of confidence, and with `by_version` by model version."""
-        key = ["model_version"] if by_version else []
-        columns = [outcomes.c[name] for name in (*key, "confidence_bin")]
-        each = by_visitor(audits(scope), *columns, confidence=func.sum(outcomes.c.confidence))
-        all_n = func.sum(each.c.n).over(partition_by=[each.c[name] for name in ("who", *key)]).label("all_n")
-        of = select(each, all_n).subquery().c
-        weights = [func.sum(real(value) / of.all_n) for value in (of.n, of.correct, of.confidence)]
-        keys = [of[column.name] for column in columns]
-        query = select(*keys, *tally_sums(of.n, of.correct), *weights).group_by(*keys).order_by(*keys)
-        return [
-            Bin(row[0] if key else None, row.confidence_bin, tally(row[-8:-3]), *map(float, row[-3:]))
-            for row in fetch(self._engine, query)
-        ]
+        return self._tallied(random_queue(scope))
 
     def mix(self, scope: Scope) -> Mix:
         """How the predictions of each day are spread over moods and over the bins of each signal.
@@ -265,16 +181,7 @@ class StatisticsQueries(Queries):
             for row in fetch(self._engine, query.order_by(of.confidence, of.id).limit(limit))
         ]
 
-    def _tally(self, where: Sequence[ColumnElement[bool]]) -> VisitorTally:
-        each = by_visitor(where)
-        (row,) = fetch(self._engine, select(*tally_sums(each.c.n, each.c.correct)))
-        return tally(row)
-
-    def _by_step(
-        self, where: Sequence[ColumnElement[bool]], step: str, last: date
-    ) -> dict[date, VisitorTally]:
-        number = step_number(self._engine.dialect.name, outcomes.c.day, step, last).label("step")
-        each = by_visitor(where, number, first=func.min(outcomes.c.day))
-        sums = tally_sums(each.c.n, each.c.correct)
-        rows = fetch(self._engine, select(func.min(each.c.first), *sums).group_by(each.c.step))
-        return {first_day(row[0], last, step): tally(row[1:]) for row in rows}
+    def _tallied(self, where: Sequence[ColumnElement[bool]]) -> Answers:
+        query = select(of_whom(), *(outcomes.c[name] for name in COLUMNS)).where(*where)
+        with reading(self._engine) as connection:
+            return Answers.of(connection.execute(query).partitions(ROWS))

@@ -63,13 +63,12 @@ class LabelTally:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Audits in one bin of confidence, of one model or (None) of all.
+    """Audits in one bin of confidence.
 
     `weight`, `right` and `confidence` are sums over the answers, those that are right, and their confidence,
     in which all answers of a visitor together weigh 1.
     """
 
-    model_version: str | None
     number: int
     tally: VisitorTally
     weight: float

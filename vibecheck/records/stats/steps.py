@@ -1,8 +1,6 @@
-"""Steps of time: days, weeks that end on a given day, and calendar months, in Python and in SQL."""
+"""Steps of time: days, weeks that end on a given day, and calendar months."""
 
 from datetime import date, timedelta
-
-from sqlalchemy import ColumnElement, Date, Integer, cast, extract, func, literal
 
 STEPS = ("day", "week", "month")
 
@@ -24,14 +22,3 @@ def next_step(start: date, step: str) -> date:
     if step == "month":
         return (start + timedelta(days=31)).replace(day=1)
     return start + timedelta(days=7 if step == "week" else 1)
-
-
-def step_number(dialect: str, day: ColumnElement, step: str, last: date) -> ColumnElement[int]:
-    """A number of the step that a day before or on `last` lies in, in SQL."""
-    if step == "month":
-        return cast(extract("year", day) * 12 + extract("month", day), Integer)
-    if dialect == "sqlite":
-        ago = func.julianday(last.isoformat()) - func.julianday(day)
-    else:
-        ago = literal(last, Date) - day
-    return cast(ago, Integer) // (7 if step == "week" else 1)
