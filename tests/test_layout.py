@@ -18,12 +18,15 @@ def test_only_shared_modules_are_outside_the_packages():
 
 
 def test_no_class_name_stands_for_two_things():
-    classes = defaultdict(list)
+    classes, aliases = defaultdict(list), set()
     for path in MODULES:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef):
                 classes[node.name].append(str(path.relative_to(ROOT)))
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                aliases.add(node.targets[0].id)
     assert repeated(classes) == {}
+    assert aliases & classes.keys() == set(), "a type alias has the name of a class"
 
 
 def test_every_package_says_what_it_is_for():

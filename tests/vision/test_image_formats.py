@@ -46,4 +46,4 @@ def test_every_kind_has_an_extension_and_is_named():
     assert not set(image_formats.EXTENSIONS) & set(image_formats.REFUSED_EXTENSIONS)
     kinds = [each for each in vars(image_formats).values() if isinstance(each, image_formats.ImageKind)]
     for kind in kinds:
-        assert kind.format.lower() in image_formats.NAMES.lower()
+        assert kind.format.lower() in image_formats.ACCEPTED.lower()

@@ -33,8 +33,8 @@ POWER = 0.8
 MOST_NEEDED = 1_000_000
 
 Count = Annotated[int, Field(ge=0, le=10**9)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Difference = Annotated[float, Field(ge=-1, le=1)]
+Proportion = Annotated[float, Field(ge=0, le=1)]
+SignedProportion = Annotated[float, Field(ge=-1, le=1)]
 Evidence = Annotated[float, Field(ge=0, le=evidence.LARGEST)]
 
 
@@ -55,9 +55,9 @@ class Comparison:
     won: Count
     lost: Count
     evidence: Evidence | None = None
-    p_shuffled: Annotated[Share, Field(validation_alias=AliasChoices("p_shuffled", "dealt"))] = 0.0
-    low: Difference = -1.0
-    high: Difference = 1.0
+    p_shuffled: Annotated[Proportion, Field(validation_alias=AliasChoices("p_shuffled", "dealt"))] = 0.0
+    low: SignedProportion = -1.0
+    high: SignedProportion = 1.0
 
     def __post_init__(self) -> None:
         if self.challenger - self.champion != self.won - self.lost or self.won + self.lost > self.n:

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
-from vibecheck.evaluation.compare import Comparison, Count, Share, veto
+from vibecheck.evaluation.compare import Comparison, Count, Proportion, veto
 from vibecheck.evaluation.proof import Proof
 from vibecheck.version_name import VersionName
 
@@ -37,9 +37,9 @@ class Scores:
 
     n: Count
     right: Count
-    accuracy: Share
-    balanced_accuracy: Share
-    ece: Share
+    accuracy: Proportion
+    balanced_accuracy: Proportion
+    ece: Proportion
     bias: Annotated[float, Field(ge=-1, le=1)]
     per_class: dict[Mood, tuple[Count, Count]]
     confusion: Annotated[
@@ -69,9 +69,9 @@ class Changed:
     prediction_id: Annotated[str, Field(max_length=64, pattern=r"^[\w.-]*$")]
     label: Mood
     champion: Mood
-    champion_confidence: Share
+    champion_confidence: Proportion
     challenger: Mood
-    challenger_confidence: Share
+    challenger_confidence: Proportion
 
     @property
     def won(self) -> bool:

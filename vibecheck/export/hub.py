@@ -28,7 +28,7 @@ TIMEOUT = 10.0  # s, for the first answer
 LARGEST = 1_500_000_000
 NEEDED = ("config.json", "preprocessor_config.json")
 WEIGHTS = re.compile(r"model(-\d{5}-of-\d{5})?\.safetensors")
-ALSO = ("model.safetensors.index.json", "README.md", "vibecheck.json")
+OPTIONAL = ("model.safetensors.index.json", "README.md", "vibecheck.json")
 ENDPOINT = "HF_ENDPOINT"
 PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 # An interruption loses up to one chunk, and progress is reported per chunk: the default is 10 MB.
@@ -67,7 +67,7 @@ def resolve(model: HubModel, token: str | None) -> Commit:
             f"{model} on the Hub has no model.safetensors. Pickled weights can run code and are never "
             "opened: name another model in VIBECHECK_MODEL."
         )
-    files = tuple(found[name] for name in (*NEEDED, *ALSO, *weights) if name in found)
+    files = tuple(found[name] for name in (*NEEDED, *OPTIONAL, *weights) if name in found)
     commit = Commit(HubModel(model.repo, info.sha), files)
     if commit.model.version is None:
         raise ModelError(f"{model}: the Hub named no commit. Check {ENDPOINT} if it is set.")

@@ -41,7 +41,7 @@ def _or_nothing(value: Any, handler: ValidatorFunctionWrapHandler) -> dict[str, 
 
 Text = Annotated[str, BeforeValidator(_cut)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Proportion = Annotated[float, Field(ge=0, le=1)]
 Minutes = Annotated[float, Field(ge=0, le=10**6)]
 # Counts by name; an invalid one does not invalidate its event.
 Counts = Annotated[dict[Text, Count], Field(max_length=50), WrapValidator(_or_nothing)]
@@ -77,7 +77,7 @@ class TrainingStep(_EventModel):
     stage: Text = ""
     epoch: Annotated[float, Field(ge=0, le=10**6)] = 0
     of: Annotated[float, Field(ge=0, le=10**6)] = 0
-    done: Share = 0.0
+    done: Proportion = 0.0
     loss: float | None = None
     minutes_left: Minutes | None = None
 
@@ -88,8 +88,8 @@ class Epoch(_EventModel):
     event: Literal["epoch"] = "epoch"
     stage: Text = ""
     epoch: Annotated[float, Field(ge=0, le=10**6)]
-    accuracy: Share | None = None
-    balanced_accuracy: Share | None = None
+    accuracy: Proportion | None = None
+    balanced_accuracy: Proportion | None = None
 
 
 class Milestone(_EventModel):
@@ -122,7 +122,7 @@ class RunProgress(_EventModel):
     collected: Collected | None = None
     started: Started | None = None
     step: TrainingStep | None = None
-    losses: tuple[tuple[Share, float], ...] = ()
+    losses: tuple[tuple[Proportion, float], ...] = ()
     epochs: tuple[Epoch, ...] = ()
     blend: Milestone | None = None
     exported: Milestone | None = None

@@ -48,7 +48,7 @@ BMP = ImageKind("BMP", "a BMP", 3)
 TIFF = ImageKind("TIFF", "a TIFF", 8)
 AVIF = ImageKind("AVIF", "an AVIF picture", 11)
 HEIC = ImageKind("HEIC", "a HEIC picture")
-NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+ACCEPTED = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
 
 # File name extensions, lower case, without the dot.
 EXTENSIONS = (

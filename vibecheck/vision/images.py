@@ -247,4 +247,6 @@ def _too_many_bytes(size: int, name: str) -> PictureTooLarge:
 
 
 def _no_picture(name: str) -> UnreadablePicture:
-    return UnreadablePicture(f"{name} is not a picture that can be read. Send a {image_formats.NAMES} file.")
+    return UnreadablePicture(
+        f"{name} is not a picture that can be read. Send a {image_formats.ACCEPTED} file."
+    )

@@ -12,7 +12,7 @@ from vibecheck.version_name import VersionName
 
 FILE_NAME = "vibecheck.json"
 
-Share = Annotated[float, Field(gt=0, le=1)]
+Proportion = Annotated[float, Field(gt=0, le=1)]
 
 
 class Manifest(BaseModel):
@@ -34,7 +34,7 @@ class Manifest(BaseModel):
         False, description="Its answer is the mean of its logits for the face and for its mirror image."
     )
     temperature: float = Field(1.0, gt=0.05, le=20, description="The graph divides its logits by this.")
-    class_prior: tuple[Share, ...] | None = Field(
+    class_prior: tuple[Proportion, ...] | None = Field(
         None, description="Class prior of its training: shares of the seven moods, in VibeCheck's order."
     )
     prior_strength: float = Field(

@@ -31,13 +31,13 @@ def connect_again() -> None:
     from vibecheck.ui.home import live
 
     live._stream.clear()  # that of an earlier test, whose session had the same id
-    line = st.session_state.line = SimpleNamespace(send=print)
+    channel = st.session_state.channel = SimpleNamespace(send=print)
     before = live.stream()
-    before.subscribe(line.send)
+    before.subscribe(channel.send)
     live._stream.clear()  # as Streamlit does when the connection ends
-    st.session_state.closed = not before.is_subscribed(line.send)
+    st.session_state.closed = not before.is_subscribed(channel.send)
     after = live.stream()
-    st.session_state.goes_on = after is before and after.is_subscribed(line.send)
+    st.session_state.goes_on = after is before and after.is_subscribed(channel.send)
 
 
 def test_webrtc_video_is_read_again_when_the_page_has_connected_again(monkeypatch):

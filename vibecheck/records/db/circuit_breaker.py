@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 # The circuit stays open this many times as long as the failure took.
 FACTOR = 3.0
@@ -24,7 +24,7 @@ class CircuitBreaker:
         self._failure: Exception | None = None
         self._until = float("-inf")
 
-    def attempt(self, action: Callable[[], Result]) -> Result:
+    def attempt(self, action: Callable[[], T]) -> T:
         """The result of `action`. Raises its exception or, while the circuit is open, its last one."""
         with self._lock:
             if self._failure is not None and self._clock() < self._until:

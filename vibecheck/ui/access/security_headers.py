@@ -15,7 +15,7 @@ HEADERS = {
     "Content-Security-Policy": "frame-src 'self' https://open.spotify.com; "
     "object-src 'none'; base-uri 'self'",
 }
-SHUT = "/_stcore/metrics"  # memory and sessions, computed at each request
+CLOSED = "/_stcore/metrics"  # memory and sessions, computed at each request
 
 
 class SecurityHeaders:
@@ -31,7 +31,7 @@ class SecurityHeaders:
             await send(message)
 
         app = self._app
-        if scope["type"] == "http" and path_of(scope).startswith(SHUT):
+        if scope["type"] == "http" and path_of(scope).startswith(CLOSED):
             app = PlainTextResponse("Not Found", status_code=404)
         await app(scope, receive, send_with_headers)
 

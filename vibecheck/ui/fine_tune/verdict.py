@@ -62,24 +62,24 @@ def verdict(known: FineTuneState, challenger: Version, run: TrainingRun | None) 
     live = trial if trial and trial.seen.n and (valid is None or trial.seen.n >= valid.n) else None
     theme.section("Verdict", f"on {version}")
     proved = bool((trial and trial.verdict.proved) or (valid and valid.proved))
-    if live is None and proof is None:
+    if live or valid:
+        theme.heading("Proved better" if proved else "Not proved better")
+    elif proof:  # another champion runs by now
+        theme.heading(f"{'Proved' if proof.proved else 'Not proved'} better than {proof.against}")
+    else:
         theme.heading("Not judged yet")
         theme.plain(
             "No label covers both it and the champion yet. More come in as people answer “Was this right?”; "
             f"python -m finetune judge {version} lets it read the kept pictures."
         )
-    elif live is not None or valid is not None or proof is None:
-        theme.heading("Proved better" if proved else "Not proved better")
-    else:  # another champion runs by now
-        theme.heading(f"{'Proved' if proof.proved else 'Not proved'} better than {proof.against}")
-    if live is not None:
+    if live:
         theme.plain(_reason(live.verdict))
         st.html(comparison_markup.accuracies(live.against, version, live.seen))
         st.html(comparison_markup.score(live.seen, live.threshold, live.verdict.needed))
         moods = [replace(each, name=BY_NAME[each.name].title) for each in live.moods]
         _groups("Score by mood", moods)
         _groups("Score by error slice", live.slices)
-    elif proof is not None:
+    elif proof:
         theme.plain(_reason(proof))
         if proof.n:
             st.html(comparison_markup.accuracies(proof.against, version, proof))

@@ -70,8 +70,8 @@ def stream() -> Stream:
     WebRTC has gone on meanwhile.
     """
     mine = _stream()
-    if mine.open() and (line := st.session_state.get("line")):
-        mine.subscribe(line.send)
+    if mine.open() and (channel := st.session_state.get("channel")):
+        mine.subscribe(channel.send)
     return mine
 
 
@@ -113,14 +113,14 @@ def _webrtc() -> WebRtcStreamerContext:
     except SignallingTimeoutError:  # a machine that is too busy; the stage sees that nothing connects
         context = st.session_state[KEY]
     worker = context._get_worker()  # there is no public access to the connection
-    line = st.session_state.get("line")
+    channel = st.session_state.get("channel")
     if worker is None:
-        st.session_state.pop("line", None)
-        if line is not None:
-            stream().unsubscribe(line.send)
-    elif line is None or line.connection is not worker.pc:
-        st.session_state.line = line = DataChannel(worker.pc, get_global_event_loop())
-        stream().subscribe(line.send)
+        st.session_state.pop("channel", None)
+        if channel is not None:
+            stream().unsubscribe(channel.send)
+    elif channel is None or channel.connection is not worker.pc:
+        st.session_state.channel = channel = DataChannel(worker.pc, get_global_event_loop())
+        stream().subscribe(channel.send)
     return context
 
 
