@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.live import measure
-from vibecheck.training import resources
+from vibecheck.training_runs import resources
 from vibecheck.vision.classifier import EMBEDDED
 
 # Trains the embedded model on noise until it is killed.

@@ -19,8 +19,8 @@ from finetune.training import base_model, plan
 from vibecheck.errors import VibeCheckError
 from vibecheck.models.installed import Installed, champion_version
 from vibecheck.settings import Settings
-from vibecheck.training import estimate
-from vibecheck.training.run_folder import TRAINED
+from vibecheck.training_runs import estimate
+from vibecheck.training_runs.run_folder import TRAINED
 from vibecheck.vision.classifier import Classifier
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from vibecheck.models.installed import Installed, champion_version
 from vibecheck.models.registry import Registry
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.settings import Settings
-from vibecheck.training.run_folder import MODEL, TRAINED, write_json
+from vibecheck.training_runs.run_folder import MODEL, TRAINED, write_json
 from vibecheck.vision.model_source import ModelFolder
 
 if TYPE_CHECKING:

@@ -17,6 +17,14 @@ def test_only_shared_modules_are_outside_the_packages():
     assert {path.stem for path in (ROOT / "vibecheck").glob("*.py")} == AT_THE_TOP
 
 
+def test_no_module_name_stands_for_two_things():
+    modules = defaultdict(list)
+    for path in MODULES:
+        if path.stem not in ("__init__", "__main__"):
+            modules[path.stem].append(str(path.relative_to(ROOT)))
+    assert repeated(modules) == {}
+
+
 def test_no_class_name_stands_for_two_things():
     classes, aliases = defaultdict(list), set()
     for path in MODULES:

@@ -18,7 +18,7 @@ from finetune.training.trainer import fit
 from vibecheck.emotions import NAMES
 from vibecheck.export.torch_model import open_folder
 from vibecheck.models.installed import Installed
-from vibecheck.training.recipe import TrainingRecipe
+from vibecheck.training_runs.recipe import TrainingRecipe
 from vibecheck.vision.classifier import label_mapping
 
 # The scores of each epoch that are kept with the version.

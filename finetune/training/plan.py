@@ -21,7 +21,7 @@ from finetune.data.collect import TrainingData
 from vibecheck.errors import VibeCheckError
 from vibecheck.models.installed import Installed
 from vibecheck.records.labels.labelled import LabelledPicture
-from vibecheck.training.run_folder import LOCK, PICTURES, write_json
+from vibecheck.training_runs.run_folder import LOCK, PICTURES, write_json
 from vibecheck.vision.classifier import Classifier
 
 if TYPE_CHECKING:

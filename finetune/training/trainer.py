@@ -26,8 +26,8 @@ from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR, EvalPrediction
 from finetune.metrics import scores
 from finetune.progress import Tell
 from finetune.training.student import Student, decay_groups, freeze_first, norms, train_head_only
-from vibecheck.training.recipe import HEAD, TrainingRecipe
-from vibecheck.training.run_folder import read_json
+from vibecheck.training_runs.recipe import HEAD, TrainingRecipe
+from vibecheck.training_runs.run_folder import read_json
 
 # The best weights of a finished stage, in its folder.
 DONE = "done.pt"

@@ -9,11 +9,11 @@ from playwright.sync_api import expect
 from tests.browser.conftest import look
 from tests.databases import open_store
 from tests.records.examples import a_prediction
-from tests.training.conftest import CHILD
+from tests.training_runs.conftest import CHILD
 from tests.ui.examples import face
 from tests.waiting import wait_for
 from vibecheck.settings import Settings
-from vibecheck.training.runs import RunRequest, TrainingRuns
+from vibecheck.training_runs.runs import RunRequest, TrainingRuns
 
 pytestmark = pytest.mark.browser
 

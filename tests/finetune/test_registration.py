@@ -13,7 +13,7 @@ from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.models.installed import Installed
 from vibecheck.models.registry import Registry
 from vibecheck.settings import Settings
-from vibecheck.training.run_folder import TRAINED, write_json
+from vibecheck.training_runs.run_folder import TRAINED, write_json
 from vibecheck.vision.classifier import EMBEDDED
 
 MADE = Trained("ft-1", "embedded-3", "store", None, False, {"mix": 0.5}, ("a" * 32, "b" * 32))

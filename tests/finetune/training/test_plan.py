@@ -11,7 +11,7 @@ from tests.finetune.corrected import fill
 from vibecheck.errors import VibeCheckError
 from vibecheck.models.installed import Installed
 from vibecheck.settings import Settings
-from vibecheck.training.run_folder import PICTURES, remove_pictures
+from vibecheck.training_runs.run_folder import PICTURES, remove_pictures
 from vibecheck.vision.classifier import EMBEDDED, Classifier
 from vibecheck.vision.manifest import Manifest
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.standins.models import small_vit
 from vibecheck.emotions import NAMES
-from vibecheck.training.estimate import size_of
+from vibecheck.training_runs.estimate import size_of
 from vibecheck.vision.classifier import EMBEDDED, Classifier, label_mapping
 from vibecheck.vision.manifest import Manifest
 from vibecheck.vision.sample_faces import face_crops

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from tests.models.test_promotion import audits
 from tests.records.examples import a_prediction
 from tests.records.rows import engine_of
-from tests.training.conftest import CHILD
+from tests.training_runs.conftest import CHILD
 from tests.ui.examples import face
 from tests.waiting import wait_for
 from vibecheck.access.roles import Role
@@ -22,10 +22,10 @@ from vibecheck.records.db.tables import jobs as jobs_table
 from vibecheck.records.db.transactions import writing
 from vibecheck.records.labels.pagination import Filters
 from vibecheck.settings import Settings
-from vibecheck.training import resources
-from vibecheck.training.events import Collected, Finished, RunProgress, TrainingStep
-from vibecheck.training.runs import TrainingRuns
-from vibecheck.training.runs_table import FAILED, FINISHED
+from vibecheck.training_runs import resources
+from vibecheck.training_runs.events import Collected, Finished, RunProgress, TrainingStep
+from vibecheck.training_runs.runs import TrainingRuns
+from vibecheck.training_runs.runs_table import FAILED, FINISHED
 from vibecheck.ui.corrections.labelling_session import LabellingState
 from vibecheck.ui.fine_tune import start_run
 from vibecheck.ui.shared import comparisons
@@ -41,8 +41,8 @@ ID = "a" * 32
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch):
     monkeypatch.setenv("VIBECHECK_MODEL", "embedded")
-    monkeypatch.setattr("vibecheck.training.runs.COMMAND", CHILD)
-    monkeypatch.setattr("vibecheck.training.estimate.free_mb", lambda: 64_000)
+    monkeypatch.setattr("vibecheck.training_runs.runs.COMMAND", CHILD)
+    monkeypatch.setattr("vibecheck.training_runs.estimate.free_mb", lambda: 64_000)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_labels_of_one_mood_alone_are_refused(store, page):
 def test_too_little_memory_is_shown_and_disables_the_start(store, page, monkeypatch):
     labelled(store, "sad")
     labelled(store, "happy")
-    monkeypatch.setattr("vibecheck.training.estimate.free_mb", lambda: 200)
+    monkeypatch.setattr("vibecheck.training_runs.estimate.free_mb", lambda: 200)
     test = page()
     assert "Too little memory" in said(test) and "0.2 GB are free" in said(test)
     assert button(test, "ft-start").disabled

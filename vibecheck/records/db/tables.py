@@ -205,7 +205,7 @@ calibrations = Table(
     Index(None, "version", "from_when"),
 )
 
-# Training runs (see `vibecheck.training`), so that every copy of the app sees their progress and outcome.
+# Training runs (see `training_runs`), so that every copy of the app sees their progress and outcome.
 jobs = Table(
     "jobs",
     metadata,

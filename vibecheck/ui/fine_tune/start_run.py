@@ -10,11 +10,11 @@ import streamlit as st
 from vibecheck.analytics.retrain import NEEDED_LABELS
 from vibecheck.errors import RecordsError, TrainingError
 from vibecheck.records.labels.trainable import LabelCount
-from vibecheck.training import estimate, resources
-from vibecheck.training.estimate import Estimate
-from vibecheck.training.pace import pace
-from vibecheck.training.runs import RunRequest
-from vibecheck.training.runs_table import FINISHED
+from vibecheck.training_runs import estimate, resources
+from vibecheck.training_runs.estimate import Estimate
+from vibecheck.training_runs.pace import pace
+from vibecheck.training_runs.runs import RunRequest
+from vibecheck.training_runs.runs_table import FINISHED
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.configuration import settings

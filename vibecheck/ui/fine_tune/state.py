@@ -12,7 +12,7 @@ from vibecheck.models import promotion
 from vibecheck.models.promotion import Trial
 from vibecheck.models.registry import CHAMPION, PREVIOUS
 from vibecheck.models.version import Version
-from vibecheck.training.runs_table import TrainingRun
+from vibecheck.training_runs.runs_table import TrainingRun
 from vibecheck.ui.shared import app, theme
 
 STYLE = Path(__file__).with_name("fine_tune.css")

@@ -11,7 +11,7 @@ from vibecheck.analytics import markup
 from vibecheck.analytics import training_curves as curves
 from vibecheck.analytics.words import written_time
 from vibecheck.errors import RecordsError
-from vibecheck.training.runs_table import TrainingRun
+from vibecheck.training_runs.runs_table import TrainingRun
 from vibecheck.ui.fine_tune.start_run import written_minutes
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import app, theme

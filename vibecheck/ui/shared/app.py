@@ -19,7 +19,7 @@ from vibecheck.music.recommender import Music
 from vibecheck.records.db.circuit_breaker import CircuitBreaker
 from vibecheck.records.deletion import retention
 from vibecheck.records.store import Store
-from vibecheck.training.runs import TrainingRuns
+from vibecheck.training_runs.runs import TrainingRuns
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import comet_status, dialogs, model_status, theme
 from vibecheck.ui.shared.configuration import settings

@@ -20,10 +20,10 @@ from vibecheck.errors import RecordsError
 from vibecheck.processes import child
 from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
-from vibecheck.training import events, resources
-from vibecheck.training.events import RunProgress
-from vibecheck.training.run_folder import RunFolder, write_json
-from vibecheck.training.runs_table import CANCELLED, FAILED, FINISHED, RunsTable
+from vibecheck.training_runs import events, resources
+from vibecheck.training_runs.events import RunProgress
+from vibecheck.training_runs.run_folder import RunFolder, write_json
+from vibecheck.training_runs.runs_table import CANCELLED, FAILED, FINISHED, RunsTable
 
 # Seconds between checks, between reports with news, and between renewals without news.
 CHECK_EVERY = 0.5

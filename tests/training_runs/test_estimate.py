@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from vibecheck.errors import ModelError
-from vibecheck.training import estimate, resources
-from vibecheck.training.estimate import Size
-from vibecheck.training.recipe import TrainingRecipe
+from vibecheck.training_runs import estimate, resources
+from vibecheck.training_runs.estimate import Size
+from vibecheck.training_runs.recipe import TrainingRecipe
 from vibecheck.vision.classifier import EMBEDDED
 
 SMALL = Size(4_000_000, 80, 4.0, 10.0)
@@ -136,7 +136,7 @@ def test_too_little_disk_space_is_reported_in_advance(tmp_path, monkeypatch):
 
 def test_estimate_does_not_import_torch():
     code = (
-        "import sys; from vibecheck.training import estimate\n"
+        "import sys; from vibecheck.training_runs import estimate\n"
         "from vibecheck.vision.classifier import EMBEDDED\n"
         "estimate.of(estimate.size_of(EMBEDDED), 100, 20, estimate.TrainingRecipe(1, 1)); "
         "sys.exit('torch' in sys.modules)"

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, Select, delete, exists, select, update
 from vibecheck.errors import TrainingError
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import Queries, database_now, insert_if_new, reading, writing
-from vibecheck.training.events import RunProgress, read_progress
+from vibecheck.training_runs.events import RunProgress, read_progress
 
 RUNNING, FINISHED, FAILED, CANCELLED, LOST = "running", "finished", "failed", "cancelled", "lost"
 LEASE = timedelta(seconds=90)

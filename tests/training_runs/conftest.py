@@ -10,9 +10,9 @@ import pytest
 
 from tests.waiting import wait_for
 from vibecheck.settings import Settings
-from vibecheck.training.run_folder import read_json
-from vibecheck.training.runs import TrainingRuns
-from vibecheck.training.runs_table import TrainingRun
+from vibecheck.training_runs.run_folder import read_json
+from vibecheck.training_runs.runs import TrainingRuns
+from vibecheck.training_runs.runs_table import TrainingRun
 
 # Without `site`, since it runs at the lowest priority, beside tests that keep all cores busy.
 CHILD = (sys.executable, "-I", "-S", str(Path(__file__).with_name("child.py")))

@@ -16,8 +16,8 @@ from safetensors import SafetensorError, safe_open
 
 from vibecheck.errors import ModelError
 from vibecheck.models.installed import REPORT_FILE, InstalledModels
-from vibecheck.training import resources
-from vibecheck.training.recipe import TrainingRecipe
+from vibecheck.training_runs import resources
+from vibecheck.training_runs.recipe import TrainingRecipe
 from vibecheck.vision.classifier import EMBEDDED
 from vibecheck.vision.model_source import EMBEDDED_NAME
 

@@ -3,7 +3,7 @@ import random
 import psutil
 import pytest
 
-from vibecheck.training.pace import LATEST, pace
+from vibecheck.training_runs.pace import LATEST, pace
 
 
 @pytest.mark.parametrize(("load", "factor"), [(0.0, 1.0), (1.0, 1.0), (1.5, 2.0), (2.0, 4.0), (40.0, 4.0)])

@@ -7,13 +7,13 @@ from threading import Barrier
 import pytest
 
 from tests.databases import quick_on_sqlite
-from tests.training.conftest import ended
+from tests.training_runs.conftest import ended
 from tests.waiting import wait_for
 from vibecheck.errors import TrainingError
 from vibecheck.records.db.tables import jobs as table
 from vibecheck.records.db.transactions import writing
-from vibecheck.training.runs import RunRequest
-from vibecheck.training.runs_table import LEASE
+from vibecheck.training_runs.runs import RunRequest
+from vibecheck.training_runs.runs_table import LEASE
 
 
 @quick_on_sqlite

@@ -15,11 +15,19 @@ from vibecheck.errors import TrainingError
 from vibecheck.processes import child
 from vibecheck.records.db.connect import open_database
 from vibecheck.settings import Settings
-from vibecheck.training import resources
-from vibecheck.training import run_folder as folders
-from vibecheck.training.run_folder import RunFolder, read_json
-from vibecheck.training.runs_table import FAILED, FINISHED, LEASE, LOST, REMEMBERED, RunsTable, TrainingRun
-from vibecheck.training.supervisor import note_end, progress_in
+from vibecheck.training_runs import resources
+from vibecheck.training_runs import run_folder as folders
+from vibecheck.training_runs.run_folder import RunFolder, read_json
+from vibecheck.training_runs.runs_table import (
+    FAILED,
+    FINISHED,
+    LEASE,
+    LOST,
+    REMEMBERED,
+    RunsTable,
+    TrainingRun,
+)
+from vibecheck.training_runs.supervisor import note_end, progress_in
 
 COMMAND = (sys.executable, "-m", "finetune")
 # Runs whose folders are kept at least.
@@ -118,7 +126,7 @@ class TrainingRuns(RunsTable):
     def _launch(self, folder: RunFolder, command: Sequence[str]) -> int:
         with folder.log.open("ab") as errors:
             supervisor = child.start(
-                [sys.executable, "-m", "vibecheck.training.supervisor", str(folder.path), *command],
+                [sys.executable, "-m", "vibecheck.training_runs.supervisor", str(folder.path), *command],
                 child.environment(self._settings, resources.threads()) | {"PYTHONUNBUFFERED": "1"},
                 subprocess.DEVNULL,
                 errors,

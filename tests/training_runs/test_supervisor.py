@@ -2,13 +2,13 @@ import threading
 
 import pytest
 
-from tests.training.conftest import CHILD
+from tests.training_runs.conftest import CHILD
 from tests.waiting import wait_for
 from vibecheck.errors import RecordsError
-from vibecheck.training.events import Milestone, RunProgress
-from vibecheck.training.run_folder import TRAINED, RunFolder, read_json
-from vibecheck.training.runs_table import CANCELLED, FAILED, LOST, RunsTable
-from vibecheck.training.supervisor import Supervisor, note_end
+from vibecheck.training_runs.events import Milestone, RunProgress
+from vibecheck.training_runs.run_folder import TRAINED, RunFolder, read_json
+from vibecheck.training_runs.runs_table import CANCELLED, FAILED, LOST, RunsTable
+from vibecheck.training_runs.supervisor import Supervisor, note_end
 
 ID = "a" * 32
 
@@ -80,7 +80,7 @@ def test_end_of_a_run_is_recorded_again_if_the_records_were_unavailable(engine, 
         end(*arguments)
 
     monkeypatch.setattr(ledger, "end", away_at_first)
-    monkeypatch.setattr("vibecheck.training.supervisor.time.sleep", lambda _: None)
+    monkeypatch.setattr("vibecheck.training_runs.supervisor.time.sleep", lambda _: None)
     assert Supervisor(folder, ledger).run([*CHILD, "--base=quick", f"--out={folder.out}"], {}) == "finished"
     assert len(tries) == 2 and ledger.get(ID).report["proved"]
     assert read_json(folder.path / "end.json")["state"] == "finished"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vibecheck.training.events import (
+from vibecheck.training_runs.events import (
     LONGEST_LINE,
     LONGEST_TEXT,
     MOST_POINTS,

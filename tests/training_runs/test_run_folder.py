@@ -1,4 +1,4 @@
-from vibecheck.training.run_folder import LARGEST_REPORT, RunFolder, clean
+from vibecheck.training_runs.run_folder import LARGEST_REPORT, RunFolder, clean
 
 
 def test_the_end_of_the_log_is_plain_text(tmp_path):

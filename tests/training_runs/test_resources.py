@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from vibecheck.training import resources
+from vibecheck.training_runs import resources
 
 ID = "c" * 32
 

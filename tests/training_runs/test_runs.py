@@ -11,14 +11,14 @@ import psutil
 import pytest
 from sqlalchemy import update
 
-from tests.training.conftest import CHILD, command_of, ended
+from tests.training_runs.conftest import CHILD, command_of, ended
 from tests.waiting import wait_for
 from vibecheck.errors import TrainingError
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import writing
-from vibecheck.training.run_folder import TRAINED, RunFolder
-from vibecheck.training.runs import FOLDERS_KEPT, RunRequest
-from vibecheck.training.runs_table import LOST, RunsTable
+from vibecheck.training_runs.run_folder import TRAINED, RunFolder
+from vibecheck.training_runs.runs import FOLDERS_KEPT, RunRequest
+from vibecheck.training_runs.runs_table import LOST, RunsTable
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def database_url(sqlite_url):
 APP = """
 import sys
 from pathlib import Path
-from vibecheck.training.runs import TrainingRuns, RunRequest
+from vibecheck.training_runs.runs import TrainingRuns, RunRequest
 from vibecheck.settings import Settings
 desk = TrainingRuns.open(Settings(data=Path(sys.argv[1]), database_url=sys.argv[2]), sys.argv[4:])
 print(desk.start(RunRequest(sys.argv[3])).id, flush=True)

@@ -3,8 +3,8 @@ import pytest
 from vibecheck.errors import TrainingError
 from vibecheck.records.db.tables import jobs
 from vibecheck.records.db.transactions import writing
-from vibecheck.training.events import RunProgress, TrainingStep
-from vibecheck.training.runs_table import CANCELLED, FINISHED, LEASE, LOST, REMEMBERED, RunsTable
+from vibecheck.training_runs.events import RunProgress, TrainingStep
+from vibecheck.training_runs.runs_table import CANCELLED, FINISHED, LEASE, LOST, REMEMBERED, RunsTable
 
 A, B = "a" * 32, "b" * 32
 
