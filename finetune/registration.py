@@ -160,28 +160,11 @@ def _judge(
         pictures = Path(trained.pictures) if trained.pictures else None
         judging = collect(settings, source, pictures=pictures, crops=trained.crops).judging
     report = judge_challenger(
-        settings,
-        trained.version,
-        judging,
-        request.reference,
-        out,
-        trained.trained_on,
-        datetime.now(UTC),
+        settings, trained.version, judging, request.reference, out, trained.trained_on, datetime.now(UTC)
     )
-    seen = report.held_out
-    tell(
-        {
-            "event": "judged",
-            "proved": report.proved,
-            "reason": report.reason,
-            "needed": report.needed,
-            "n": seen.n,
-            "champion": seen.champion,
-            "challenger": seen.challenger,
-            "evidence": seen.evidence,
-            "threshold": threshold(report.attempt),
-        }
-    )
+    verdict = {"proved": report.proved, "reason": report.reason, "needed": report.needed}
+    figures = zip(("n", "champion", "challenger", "evidence"), report.held_out.figures, strict=True)
+    tell({"event": "judged", "threshold": threshold(report.attempt)} | verdict | dict(figures))
     if report.proved and request.promote_if_better:
         with Registry.open(settings) as registry:
             registry.promote(trained.version, report.reason, datetime.now(UTC))

@@ -19,8 +19,7 @@ def judge(
         str, typer.Argument(help="A version that models list shows, or a model folder.", show_default=False)
     ],
     reference: Annotated[
-        Path | None,
-        typer.Option(help="Labelled pictures on which it may lose one point of accuracy."),
+        Path | None, typer.Option(help="Labelled pictures on which it may lose one point of accuracy.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(file_okay=False, help="Folder for the report. Default: in VIBECHECK_DATA.")

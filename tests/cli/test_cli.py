@@ -298,7 +298,7 @@ def test_records_survive_send_restore_and_export(tmp_path):
     from tests.records.examples import JPEG, a_prediction
     from tests.standins.comet import comet_standin
 
-    recent = datetime.now(UTC) - timedelta(hours=1)
+    recent = datetime.now(UTC) - timedelta(days=3)
     prediction = a_prediction(made_at=recent, picture_kept=True, model_version="=1+1")
     store = open_store(Settings(data=tmp_path / "here"))
     store.add(prediction, JPEG)
@@ -317,9 +317,10 @@ def test_records_survive_send_restore_and_export(tmp_path):
         account = {"COMET_API_KEY": "k", "COMET_URL_OVERRIDE": f"{comet.url}/clientlib/"}
         run = vibecheck("send", "--until-empty", cwd=tmp_path, VIBECHECK_DATA="here", **account)
         assert run.returncode == 0, run.stderr
-        run = vibecheck("restore", cwd=tmp_path, VIBECHECK_DATA="there", **account)
-        assert run.returncode == 0, run.stderr
-        assert "New here: predictions 1, labels 1, pictures 1." in run.stdout
+        for days, count in (("1", 0), ("9", 1)):
+            run = vibecheck("restore", "--days", days, cwd=tmp_path, VIBECHECK_DATA="there", **account)
+            assert run.returncode == 0, run.stderr
+            assert f"New here: predictions {count}, labels {count}, pictures {count}." in run.stdout
         for experiment in comet.experiments.values():
             experiment.assets.clear()
         for sent in (2, 0):

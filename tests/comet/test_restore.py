@@ -57,7 +57,7 @@ def put(experiment, name, value, content=None, metadata=None):
 
 
 def read_back(settings, store, days_back=ALL_DAYS, say=lambda at: None):
-    for at in restores.restore(settings, store, days_back):
+    for at in restores.restore(settings.model_copy(update={"retention_days": days_back}), store):
         say(at)
     return at
 

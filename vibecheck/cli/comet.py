@@ -54,10 +54,11 @@ def restore(
     from vibecheck.comet.restore import restore as read_back
 
     settings = Settings.load()
+    settings = settings.model_copy(update={"retention_days": days or settings.retention_days})
     with open_store(settings) as store, progress_bar(stays=True) as progress:
         reading = progress.add_task("Days", total=None)
         fetching = progress.add_task("Pictures", total=None)
-        for at in read_back(settings, store, days):
+        for at in read_back(settings, store):
             progress.update(reading, total=at.days, completed=at.days_read)
             total = max(progress.tasks[fetching].total or 0, at.pictures_left)
             progress.update(fetching, total=total, completed=total - at.pictures_left)

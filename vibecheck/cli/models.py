@@ -170,9 +170,7 @@ def promote(
 
 
 @app.command()
-def rollback(
-    why: Annotated[str, typer.Option(help="Reason to record.")] = "",
-) -> None:
+def rollback(why: Annotated[str, typer.Option(help="Reason to record.")] = "") -> None:
     """Make the previous champion the champion again."""
     from vibecheck.models.registry import Registry
 

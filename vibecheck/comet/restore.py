@@ -71,7 +71,7 @@ def _attempt(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed)
 
     try:
         with held(outbox, claimed):
-            for at in _restore(settings, store, None):
+            for at in _restore(settings, store):
                 store.notes.write(RESTORING, asdict(at))
     except CometRejected as error:
         failed(str(error))
@@ -92,26 +92,25 @@ def _attempt(settings: Settings, store: Store, outbox: Outbox, claimed: Claimed)
         store.notes.write(RESTORED, _place(settings))
 
 
-def restore(settings: Settings, store: Store, days_back: int | None = None) -> Iterator[Restoring]:
-    """Merges Comet's models, and its predictions of the last days, into the records; yields its progress.
+def restore(settings: Settings, store: Store) -> Iterator[Restoring]:
+    """Merges Comet's models, and its predictions of the last `retention_days`, into the records.
 
-    The days are `Settings.retention_days` unless `days_back` says how many. A task in the outbox tells other
-    processes of it; if this one is killed, the app continues. Raises CometError and RecordsError; what was
-    merged before that stays.
+    Yields its progress. A task in the outbox tells other processes of it; if this one is killed, the app
+    continues. Raises CometError and RecordsError; what was merged before that stays.
     """
     outbox = store.outbox()
     claimed = outbox.begin(RESTORE)
     try:
         with held(outbox, claimed):
-            yield from _restore(settings, store, days_back)
+            yield from _restore(settings, store)
     finally:
         store.forget_restored(datetime.now(UTC))  # it may have been stopped before it did that itself
         outbox.finish(claimed)
         store.end_of_restore()
 
 
-def _restore(settings: Settings, store: Store, days_back: int | None) -> Iterator[Restoring]:
-    since = datetime.now(UTC) - timedelta(days=days_back or settings.retention_days)
+def _restore(settings: Settings, store: Store) -> Iterator[Restoring]:
+    since = datetime.now(UTC) - timedelta(days=settings.retention_days)
     comet = Comet.open(settings)
     with Registry.open(settings) as registry:
         restore_models(comet, registry)

@@ -105,12 +105,7 @@ def compile_folder(
 
 
 def make(
-    folder: Path,
-    model: WithPixels,
-    faces: np.ndarray,
-    calibration: np.ndarray,
-    threads: int,
-    tell: Tell,
+    folder: Path, model: WithPixels, faces: np.ndarray, calibration: np.ndarray, threads: int, tell: Tell
 ) -> dict[str, Any]:
     """Does what `compile_folder` does, for the `model` that was opened from the folder.
 

@@ -76,12 +76,7 @@ def resolve(model: HubModel, token: str | None) -> Commit:
     return commit
 
 
-def fetch(
-    commit: Commit,
-    folder: Path,
-    token: str | None,
-    tell: Callable[[int, int], None],
-) -> None:
+def fetch(commit: Commit, folder: Path, token: str | None, tell: Callable[[int, int], None]) -> None:
     """Download the files of a commit into `folder`; complete files are not downloaded again.
 
     `tell` is called with bytes done and the total. Raises HubUnreachable, and ModelError, also for labels

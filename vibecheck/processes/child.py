@@ -78,12 +78,7 @@ def start(
     its own. Raises OSError."""
     stdin = subprocess.DEVNULL if detached else subprocess.PIPE
     return subprocess.Popen(
-        command,
-        env=_with_path(env),
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=detached,
+        command, env=_with_path(env), stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=detached
     )
 
 

@@ -127,9 +127,7 @@ def past(known: FineTuneState) -> None:
         st.html(markup.table(("Started", "From", "Took", "Outcome"), map(_row, ended)))
         with st.expander("Logs"):
             chosen = st.selectbox(
-                "Run",
-                ended,
-                format_func=lambda run: f"{written_time(run.started_at)} · {run.state}",
+                "Run", ended, format_func=lambda run: f"{written_time(run.started_at)} · {run.state}"
             )
             st.code(app.runs().log(chosen) or "Its log is empty.", language=None, height=260)
 
