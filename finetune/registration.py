@@ -97,12 +97,12 @@ def finish(
     trained = read(out)
     try:
         there = build(settings, ModelFolder(out / MODEL))
-        patiently(lambda: _register(settings, trained, there))
+        with_retries(lambda: _register(settings, trained, there))
         tell({"event": "exported", "version": trained.version})
         plan.clear(out)
         if request.prove:
-            patiently(lambda: _judge(settings, out, request, trained, tell, judging))
-        ended = patiently(lambda: _ended(settings, out, trained.version))
+            with_retries(lambda: _judge(settings, out, request, trained, tell, judging))
+        ended = with_retries(lambda: _ended(settings, out, trained.version))
     except (VibeCheckError, OSError) as error:
         raise VibeCheckError(
             f"{error} The trained model is kept: python -m finetune --register {out} continues from here."
@@ -110,7 +110,7 @@ def finish(
     tell({"event": "finished", "version": trained.version, "out": str(out)} | ended)
 
 
-def patiently(attempt: Callable[[], T]) -> T:
+def with_retries(attempt: Callable[[], T]) -> T:
     """What `attempt` returns; it is repeated while the records cannot be reached. Raises RecordsError."""
     give_up, pause = time.monotonic() + PATIENCE, 1.0
     while True:

@@ -8,6 +8,6 @@ delete_my_data.follow_deletion()
 theme.intro("Correct the model", "Choose the mood that each face shows. The next model is trained on it.")
 
 labelling.open_linked()
-labelling.desk()
+labelling.page()
 delete_my_data.delete_my_data()
 app.end_page()

@@ -86,13 +86,13 @@ def train(
         "adapted": adapted,
         "mix": mix,
         "validation_accuracy": accuracy,
-        **cooled(manifest.temperature, corrected, factor),
+        **rescaled(manifest.temperature, corrected, factor),
         "epochs": curves,
     }
     return Learned(student, tuple(ids), about)
 
 
-def cooled(temperature: float, strength: float, factor: float) -> dict[str, float]:
+def rescaled(temperature: float, strength: float, factor: float) -> dict[str, float]:
     """The `temperature` and `prior_strength` of a manifest whose corrected logits are divided by `factor`.
 
     Both change, because the correction for the prior is applied after the temperature.

@@ -29,20 +29,20 @@ def test_each_process_draws_its_own_token_of_at_least_256_bits():
 
 def test_token_is_traded_for_a_pass_that_is_valid_for_a_day():
     passes = Passes(TOKEN)
-    given_pass = passes.trade(TOKEN, NOW)
+    given_pass = passes.exchange(TOKEN, NOW)
     assert TOKEN not in given_pass
     assert passes.valid(given_pass, NOW) and passes.valid(given_pass, NOW + PASS_SECONDS - 1)
     assert not passes.valid(given_pass, NOW + PASS_SECONDS)
-    assert passes.trade(TOKEN, NOW) != given_pass
+    assert passes.exchange(TOKEN, NOW) != given_pass
 
 
 def test_pass_is_invalid_in_another_process_with_the_same_token():
-    assert not Passes(TOKEN).valid(Passes(TOKEN).trade(TOKEN, NOW), NOW)
+    assert not Passes(TOKEN).valid(Passes(TOKEN).exchange(TOKEN, NOW), NOW)
 
 
 def test_revoking_a_pass_leaves_the_others_valid():
     passes = Passes(TOKEN)
-    first, second = passes.trade(TOKEN, NOW), passes.trade(TOKEN, NOW)
+    first, second = passes.exchange(TOKEN, NOW), passes.exchange(TOKEN, NOW)
     passes.revoke(first)
     passes.revoke("not a pass")
     passes.revoke(None)
@@ -51,36 +51,36 @@ def test_revoking_a_pass_leaves_the_others_valid():
 
 def test_revoking_all_passes_also_replaces_a_drawn_token():
     passes = Passes()
-    old, given_pass = passes.token, passes.trade(passes.token, NOW)
+    old, given_pass = passes.token, passes.exchange(passes.token, NOW)
     assert passes.revoke_all()
     assert not passes.valid(given_pass, NOW)
-    assert passes.trade(old, NOW) is None and passes.trade(passes.token, NOW)
+    assert passes.exchange(old, NOW) is None and passes.exchange(passes.token, NOW)
     chosen = Passes(TOKEN)
     assert not chosen.revoke_all()
-    assert chosen.trade(TOKEN, NOW)
+    assert chosen.exchange(TOKEN, NOW)
 
 
 def test_number_of_passes_is_limited_and_the_oldest_expire_first():
     passes = Passes(TOKEN)
-    given_passes = [passes.trade(TOKEN, NOW) for _ in range(MOST_PASSES + 2)]
+    given_passes = [passes.exchange(TOKEN, NOW) for _ in range(MOST_PASSES + 2)]
     assert [passes.valid(each, NOW) for each in given_passes[:3]] == [False, False, True]
-    later = passes.trade(TOKEN, NOW + PASS_SECONDS)
+    later = passes.exchange(TOKEN, NOW + PASS_SECONDS)
     assert passes.valid(later, NOW + PASS_SECONDS) and len(passes._expiry) == 1
 
 
 @given(st.one_of(st.text(), st.none()))
 def test_arbitrary_text_is_accepted_neither_as_a_pass_nor_as_the_token(shown):
     passes = Passes(TOKEN)
-    passes.trade(TOKEN, NOW)
+    passes.exchange(TOKEN, NOW)
     assert not passes.valid(shown, NOW)
-    assert shown is None or passes.trade(shown, NOW) is None
+    assert shown is None or passes.exchange(shown, NOW) is None
 
 
 def test_the_right_token_is_never_slowed_down():
     passes = Passes(TOKEN)
     for guess in range(1000):
-        assert passes.trade(f"{guess}", NOW) is None
-    assert passes.trade(TOKEN, NOW)
+        assert passes.exchange(f"{guess}", NOW) is None
+    assert passes.exchange(TOKEN, NOW)
 
 
 def test_wrong_links_are_slowed_down_per_address():
@@ -115,5 +115,5 @@ def test_token_that_is_too_short_or_invalid_in_a_url_is_refused(token, said):
 @given(st.text(min_size=1), st.text())
 def test_only_the_token_itself_is_traded_for_a_pass(token, offered):
     passes = Passes(token)
-    assert passes.trade(token, NOW)
-    assert (passes.trade(offered, NOW) is not None) == (offered == token)
+    assert passes.exchange(token, NOW)
+    assert (passes.exchange(offered, NOW) is not None) == (offered == token)

@@ -8,7 +8,7 @@ import pytest
 
 from finetune import registration
 from finetune.pipeline import FineTuneRequest
-from finetune.registration import Trained, finish, patiently, read
+from finetune.registration import Trained, finish, read, with_retries
 from vibecheck.errors import RecordsError, VibeCheckError
 from vibecheck.models.installed import Installed
 from vibecheck.models.registry import Registry
@@ -43,7 +43,7 @@ def test_registration_is_retried_while_the_records_are_unavailable(pauses, capsy
             raise answer
         return answer
 
-    assert patiently(attempt) == "there" and pauses == [1.0, 2.0]
+    assert with_retries(attempt) == "there" and pauses == [1.0, 2.0]
     assert "It cannot be reached. Trying again in 2 s." in capsys.readouterr().err
 
 

@@ -19,7 +19,7 @@ CHILD = (sys.executable, "-I", "-S", str(Path(__file__).with_name("child.py")))
 
 
 @pytest.fixture
-def open_desk(settings: Settings) -> Iterator[Callable[[], TrainingRuns]]:
+def open_runs(settings: Settings) -> Iterator[Callable[[], TrainingRuns]]:
     """Opens the runs, as each copy of the app does; ends what is still running after the test."""
     opened = []
 
@@ -29,29 +29,29 @@ def open_desk(settings: Settings) -> Iterator[Callable[[], TrainingRuns]]:
         return opened[-1]
 
     yield open_one
-    for desk in opened:
-        if (run := desk.running()) and run.pid:
+    for runs in opened:
+        if (run := runs.running()) and run.pid:
             for process in _family(run.pid):
                 with suppress(psutil.NoSuchProcess):  # ended by itself, or with the one before
                     process.kill()
-        desk.close()
+        runs.close()
 
 
 @pytest.fixture
-def desk(open_desk: Callable[[], TrainingRuns]) -> TrainingRuns:
-    return open_desk()
+def runs(open_runs: Callable[[], TrainingRuns]) -> TrainingRuns:
+    return open_runs()
 
 
-def ended(desk: TrainingRuns, run: TrainingRun) -> TrainingRun:
+def ended(runs: TrainingRuns, run: TrainingRun) -> TrainingRun:
     """The run, once it has ended."""
-    wait_for(lambda: desk.running() is None)
-    return desk.get(run.id)
+    wait_for(lambda: runs.running() is None)
+    return runs.get(run.id)
 
 
-def command_of(desk: TrainingRuns, run: TrainingRun) -> psutil.Process:
+def command_of(runs: TrainingRuns, run: TrainingRun) -> psutil.Process:
     """The process of the training command, once it runs."""
-    wait_for(lambda: read_json(desk.folder(run.id).path / "child.json"))
-    return psutil.Process(read_json(desk.folder(run.id).path / "child.json")["pid"])
+    wait_for(lambda: read_json(runs.folder(run.id).path / "child.json"))
+    return psutil.Process(read_json(runs.folder(run.id).path / "child.json")["pid"])
 
 
 def _family(pid: int) -> list[psutil.Process]:

@@ -1,6 +1,6 @@
 """The access link's token, and the passes that browsers get for it.
 
-Each start generates a token unless one is set. A browser trades it for a pass, a random value in a
+Each start generates a token unless one is set. A browser exchanges it for a pass, a random value in a
 cookie. Passes are kept in this process (as hashes), so that each can be revoked.
 """
 
@@ -44,7 +44,7 @@ class Passes:
         self._lock = threading.Lock()
         self._expiry: OrderedDict[bytes, float] = OrderedDict()  # by the pass's digest, oldest first
 
-    def trade(self, offered: str, now: float) -> str | None:
+    def exchange(self, offered: str, now: float) -> str | None:
         """A new pass, valid for a day, if `offered` is the token."""
         if not hmac.compare_digest(digest(offered), digest(self.token)):  # in constant time
             return None

@@ -159,11 +159,11 @@ def test_blended_weights_lie_between_both_models(torch, embedded):
 
 
 def test_temperature_only_divides_the_logits(torch, embedded):
-    from finetune.training.challenger import cooled
+    from finetune.training.challenger import rescaled
 
     manifest = Manifest.read(EMBEDDED)
     faces = torch.from_numpy(face_crops(manifest, SIDE, 30))
-    changed = cooled(manifest.temperature, manifest.prior_strength, 1.7)
+    changed = rescaled(manifest.temperature, manifest.prior_strength, 1.7)
     student, _ = student_of(EMBEDDED, manifest.model_copy(update=changed))
     with torch.inference_mode():
         before, after = (each.eval().answers(faces) for each in (embedded, student))

@@ -49,7 +49,7 @@ def with_pass(request_of_browser):
     """Gives the browser of this test a pass, as the redirect of the link does; returns it."""
 
     def give() -> str:
-        made = access_link.passes().trade(access_link.passes().token, time.time())
+        made = access_link.passes().exchange(access_link.passes().token, time.time())
         request_of_browser.cookies = {access_link.cookie_name(): made}
         return made
 

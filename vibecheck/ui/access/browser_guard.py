@@ -1,7 +1,7 @@
 """Binds what a browser does to its cookies, before Streamlit sees it.
 
 - Each browser has a visitor id in an HttpOnly cookie, set or renewed when a page is loaded.
-- The access link is traded for a pass in a cookie by a redirect, before any page is drawn.
+- The access link is exchanged for a pass in a cookie by a redirect, before any page is drawn.
 - A session is resumed, files are uploaded to it, and its downloads are served only with the cookies of the
   browser that opened it. Streamlit's addresses below /media would open for anybody.
 - Uploads hold a bounded amount of memory (vibecheck/ui/access/upload_quota.py).
@@ -79,7 +79,7 @@ class BrowserGuard:
         if scope["method"] == "GET" and not path.startswith(NO_PAGES):
             request = Request(scope)
             if PARAMETER in request.query_params:
-                await trade(request, client)(scope, receive, send)
+                await exchange(request, client)(scope, receive, send)
                 return
         if not self._may(client.browser, path):
             await PlainTextResponse("Forbidden", status_code=403)(scope, receive, send)
@@ -196,7 +196,7 @@ def identify(scope: Scope) -> Client:
     return Client(Browser(visitor, has_pass), shown_pass, tuple(headers))
 
 
-def trade(request: Request, client: Client) -> Response:
+def exchange(request: Request, client: Client) -> Response:
     """The response to an address with a token: a redirect to the same address without it, or a refusal.
 
     The redirect sets a pass if the token is right. Its cookie has no Max-Age: closing the browser deletes it.
@@ -209,7 +209,7 @@ def trade(request: Request, client: Client) -> Response:
         answer.headers.append("Set-Cookie", cookie)
     if not access_link.opens_pages():
         return answer  # people sign in here; the page says how
-    given = access_link.passes().trade(request.query_params[PARAMETER], time.time())
+    given = access_link.passes().exchange(request.query_params[PARAMETER], time.time())
     if given is None:
         return _refused(request)
     answer.headers.append(

@@ -45,7 +45,7 @@ def open_linked() -> None:
 
 
 @st.fragment
-def desk() -> None:
+def page() -> None:
     """The page below its title. A fragment, so that labelling reruns nothing else."""
     try:
         view, filters = _choose()
