@@ -1,9 +1,6 @@
 """python -m finetune …"""
 
-from vibecheck.cli.interrupts import quiet_interrupts
+from vibecheck.__main__ import main
 
 if __name__ == "__main__":
-    with quiet_interrupts():
-        from finetune.commands import app
-        from vibecheck.cli.main import run
-    run(app)
+    main("finetune.commands")

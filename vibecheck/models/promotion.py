@@ -123,8 +123,8 @@ def settle(
     RecordsError.
     """
     try:
-        promotion = watched_promotion(registry)
-        if promotion and promotion.made_at > now:  # else no label would count for the guard until then
+        made = registry.promotions()
+        if made and made[0].made_at > now:  # else the guard would see no label until then
             registry.correct_times(now)
         watched = guard(registry, statistics)
         if watched is not None and (advice := rollback_advice(watched)):
