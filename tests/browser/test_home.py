@@ -120,7 +120,7 @@ def in_viewport(page: Page, locator) -> bool:
 def test_first_viewport_shows_everything_needed_to_begin_and_does_not_shift(open_home, size, astronaut):
     page = open_home(size)
     page.wait_for_timeout(1500)
-    assert page.evaluate("window.shifted") < 0.1
+    assert page.evaluate("window.shifted") < 0.1, page.evaluate("window.moved")
     assert scrolled(page) == 0
     look(page, f"home-{size[0]}")
     stage = page.frame_locator(STAGE)
@@ -144,7 +144,8 @@ def test_first_viewport_shows_everything_needed_to_begin_and_does_not_shift(open
 def test_on_a_phone_at_200_percent_start_and_the_sources_are_in_view(open_home, astronaut):
     page = open_home(PHONE_ZOOMED)
     page.wait_for_timeout(1500)
-    assert page.evaluate("window.shifted") < 0.1 and scrolled(page) == 0
+    assert page.evaluate("window.shifted") < 0.1, page.evaluate("window.moved")
+    assert scrolled(page) == 0
     look(page, "home-phone-zoomed")
     start = page.frame_locator(STAGE).get_by_role("button", name="START")
     sources = [page.get_by_role("radio", name=name) for name in ("Live", "Photo", "Upload")]

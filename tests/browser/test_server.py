@@ -15,6 +15,7 @@ from streamlit import config
 from tests.browser.conftest import look
 from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.server import INDEX, page_routes, with_splash
+from vibecheck.ui.shared.theme import STYLE
 
 pytestmark = pytest.mark.browser
 MANIFEST = ICON.with_name("manifest.webmanifest")
@@ -25,11 +26,13 @@ def app(start_app):
     return start_app()
 
 
-def test_each_page_begins_with_the_products_name_and_a_splash(app):
+def test_each_page_begins_with_the_products_name_its_style_and_a_splash(app):
     for path in ("/", "/Corrections", "/Dashboard", "/Fine-tune?base=embedded", "/About"):
         answer = requests.get(app.url + path, timeout=10)
         assert answer.status_code == 200 and answer.headers["cache-control"] == "private, no-cache"
         assert "<title>VibeCheck</title>" in answer.text and "Loading the page" in answer.text
+        # Nothing is painted without its style; in the body it comes after Streamlit's own.
+        assert STYLE.read_text(encoding="utf-8") in answer.text.partition("<body>")[2]
     assert requests.get(app.url + "/_stcore/health", timeout=10).text == "ok"
     assert "Loading the page" not in requests.get(app.url + "/nothing", timeout=10).text
 

@@ -37,7 +37,7 @@ def start_page(title: str) -> None:
     If the settings or the model cannot be used, the page says so and stops.
     """
     st.set_page_config(page_title=f"{title} · VibeCheck", page_icon=str(ICON), layout="wide")
-    st.html(theme.STYLE)
+    st.html(theme.STYLE)  # again: Streamlit's own page, which answers at unknown paths, does not have it
     st.logo(LOGO, size="large")
     try:
         with nullcontext() if live_model.is_made else st.spinner("Loading the model…"):

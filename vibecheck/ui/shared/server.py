@@ -44,7 +44,7 @@ TURNS, LOOK_EVERY = 0.001, 0.25
 DRAWS_A_PAGE = "ScriptRunner.scriptThread"  # Streamlit's name of such a thread
 REDIRECT_LASTS = 60.0  # s
 LOGO = Path(__file__).with_name("logo.svg")
-STYLE = Path(__file__).with_name("splash.css")
+STYLES = [Path(__file__).with_name(name) for name in ("splash.css", "style.css")]
 REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={link}"><a href="{link}">Open VibeCheck</a>"""
 
@@ -171,15 +171,17 @@ def page_routes(pages: Iterable[Path]) -> list[Route]:
 
 
 def with_splash(index: str, start: str = "") -> str | None:
-    """Streamlit's page with a splash and the product's name and icons, or None if it is not as expected.
+    """Streamlit's page with a splash and our name, style and icons, or None if it is not as expected.
 
     `start` is the path of the app, empty at the root.
     """
-    logo, style = (file.read_text(encoding="utf-8") for file in (LOGO, STYLE))
+    # The style of every page is here too, since a slow phone paints a page before Streamlit has sent it. In
+    # the body it comes after Streamlit's own, and so takes precedence.
+    logo, *styles = (file.read_text(encoding="utf-8") for file in (LOGO, *STYLES))
     splash = f'<div class="vc-splash" role="status">{logo}<span>Loading the page…</span></div>'
     parts = {
-        '<div id="root"></div>': f'<div id="root">{splash}</div>',
-        "<title>Streamlit</title>": f"<title>VibeCheck</title><style>{style}</style>",
+        '<div id="root"></div>': f'<style>{"".join(styles)}</style><div id="root">{splash}</div>',
+        "<title>Streamlit</title>": "<title>VibeCheck</title>",
         '<link rel="shortcut icon" href="./favicon.png" />': home_screen.head(start),
     }
     for part, ours in parts.items():
