@@ -14,7 +14,8 @@ from tests.records.examples import JPEG, NOON, PLAY, a_prediction
 from tests.records.rows import bin_of, engine_of
 from vibecheck.emotions import NAMES
 from vibecheck.models.registry import Registry
-from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS
+from vibecheck.records.stats import queries
+from vibecheck.records.stats.bins import CONFIDENCE, SIGNALS, Signal
 from vibecheck.records.stats.results import LabelTally, Scope, VisitorTally
 from vibecheck.records.stats.steps import STEPS, first_day
 from vibecheck.records.store import Store
@@ -93,6 +94,10 @@ def audits(known: Known) -> list[tuple[Prediction, Feedback]]:
     return [(p, f) for p, f in known if f and f.source == "audit"]
 
 
+def signal_of(prediction: Prediction, signal: Signal) -> float:
+    return prediction.confidence if signal is CONFIDENCE else getattr(prediction.quality, signal.column)
+
+
 def tallied(answers: Known) -> VisitorTally:
     """The tally of audits, counted one by one."""
     mine: dict[str, list[bool]] = defaultdict(list)
@@ -130,10 +135,7 @@ def test_groups_are_tallied_against_all_others(filled, known, scope):
     groups = filled.statistics.audits(scope).groups()
     for signal in SIGNALS:
         names = dict(index for name, bins in signal.groups for index in [(bin_, name) for bin_ in bins])
-        values = [
-            p.confidence if signal is CONFIDENCE else getattr(p.quality, signal.column) for p, _ in asked
-        ]
-        places = [names[bin_of(signal, value)] for value in values]
+        places = [names[bin_of(signal, signal_of(p, signal))] for p, _ in asked]
         for name in set(places):
             mine = [each for each, place in zip(asked, places, strict=True) if place == name]
             rest = [each for each, place in zip(asked, places, strict=True) if place != name]
@@ -188,6 +190,30 @@ def test_each_visitor_has_one_vote_in_bins_cells_and_pairs(filled, known, scope)
         assert tally.shares == pytest.approx(sum(shares.values()))
         assert tally.correct == sum({p.mood, f.label} == pair for p, f in wrong)
         assert (tally.n, tally.visitors) == (len(wrong), len(shares))
+
+
+@pytest.mark.parametrize(
+    "scope", [*SCOPES, Scope(model_version="c")], ids=["all", "days", "model", "source", "none"]
+)
+def test_mix_counts_the_moods_and_the_bins_of_each_day(filled, known, scope):
+    days = defaultdict(list)
+    for p, _ in inside(known, scope):
+        days[p.made_at.date()].append(p)
+    mix = filled.statistics.mix(scope)
+    expected = [[sum(p.mood == name for p in days[day]) for name in NAMES] for day in sorted(days)]
+    assert mix.moods.tolist() == expected
+    for signal in SIGNALS:
+        bins = range(len(signal.names))
+        expected = [
+            [sum(bin_of(signal, signal_of(p, signal)) == number for p in days[day]) for number in bins]
+            for day in sorted(days)
+        ]
+        assert mix.signals[signal.column].tolist() == expected
+
+
+def test_visitor_whose_answers_are_fetched_in_several_parts_has_one_vote(filled, known, monkeypatch):
+    monkeypatch.setattr(queries, "ROWS", 2)
+    assert astuple(filled.statistics.audits(ALL).tally()) == close(tallied(audits(known)))
 
 
 def test_days_are_selected_after_a_query_as_in_one(filled):

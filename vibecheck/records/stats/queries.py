@@ -32,8 +32,8 @@ from vibecheck.records.stats.results import (
 )
 from vibecheck.records.stats.visitor_tallies import COLUMNS, Answers, audits, inside, of_whom, random_queue
 
-# So many rows are fetched at a time.
-ROWS = 1000
+# So many rows are fetched at a time: at 700 or more, Python's garbage collector looks through them each time.
+ROWS = 500
 
 
 class StatisticsQueries(Queries):
@@ -73,18 +73,16 @@ class StatisticsQueries(Queries):
 
         At most MOST_IN_MIX per visitor and day count.
         """
-        names = ("counted", *BIN_COUNTERS)
-        key = daily.c.day, daily.c.mood
-        query = select(*key, *(func.sum(daily.c[name]) for name in names)).where(*inside(daily, scope))
-        rows = fetch(self._engine, query.group_by(*key))
-        days = {day: number for number, day in enumerate(sorted({row.day for row in rows}))}
-        table = np.zeros((len(days), len(NAMES), len(names)), dtype=int)
-        for day, mood, *sums in rows:
-            table[days[day], NAMES.index(mood)] = sums
-        ends = np.cumsum([1, *(len(signal.names) for signal in SIGNALS)])
-        _, *signals, _ = np.split(table.sum(axis=1), ends, axis=1)
-        by_column = {signal.column: bins for signal, bins in zip(SIGNALS, signals, strict=True)}
-        return Mix(table[:, :, 0], by_column)
+        numbers: list[ColumnElement] = [
+            case((daily.c.mood == name, daily.c.counted), else_=0) for name in NAMES
+        ]
+        numbers += [daily.c[name] for name in BIN_COUNTERS]
+        query = select(*map(func.sum, numbers)).where(*inside(daily, scope))
+        rows = fetch(self._engine, query.group_by(daily.c.day).order_by(daily.c.day))
+        table = np.array(list(map(tuple, rows)), dtype=int).reshape(len(rows), len(numbers))
+        ends = np.cumsum([len(NAMES), *(len(signal.names) for signal in SIGNALS)])
+        moods, *signals, _ = np.split(table, ends, axis=1)
+        return Mix(moods, {signal.column: bins for signal, bins in zip(SIGNALS, signals, strict=True)})
 
     def plays(self, scope: Scope) -> list[MoodPlays]:
         """Playlists by mood, in the order of EMOTIONS; moods that were never seen are not there.
