@@ -69,6 +69,10 @@ class Session:
         message.rerun_script.widget_states.widgets.extend(self._states.values())
         await self._socket.send(message.SerializeToString())
 
+    async def stop(self) -> None:
+        """Ask for the end of the run in progress, as Streamlit itself does when the connection is lost."""
+        await self._socket.send(BackMsg(stop_script=True).SerializeToString())
+
     async def say(self, value: dict) -> None:
         """Set the value of streamlit-webrtc's component, which runs the page."""
         self._states[self._webrtc] = WidgetState(id=self._webrtc, json_value=json.dumps(value))

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+from streamlit.testing.v1 import AppTest
+
 from benchmarks.harness.running import ROOT, RunningApp, running_app
 from benchmarks.harness.session import open_session
 from tests.waiting import wait_for
@@ -26,12 +29,19 @@ PAGE = """
 import time
 from pathlib import Path
 
-notes = Path(__file__).with_name("notes")
-with notes.open("a") as file:
-    file.write("begins ")
-time.sleep(0.5)
-with notes.open("a") as file:
-    file.write("ends ")
+import streamlit as st
+
+if __name__ == "__main__":
+    notes = Path(__file__).with_name("notes")
+    with notes.open("a") as file:
+        file.write("begins ")
+    time.sleep(0.5)
+    with notes.open("a") as file:
+        file.write("ends ")
+else:
+    from vibecheck.ui.shared import server
+
+    app = st.App(__file__)
 """
 
 
@@ -44,11 +54,34 @@ def test_page_of_one_visitor_runs_once_at_a_time(tmp_path):
             await session.run()
             await asyncio.to_thread(wait_for, lambda: noted().count("begins") == 2, "the second run")
             await session.run()
-            await asyncio.to_thread(wait_for, lambda: noted().count("ends") == 3, "the last run")
+            await asyncio.to_thread(wait_for, lambda: noted().count("begins") == 3, "the third run")
+            await session.stop()
+            await session.run()
+            await asyncio.to_thread(wait_for, lambda: noted().count("ends") == 4, "the last run")
 
     with running(tmp_path, PAGE) as app:
         asyncio.run(presses(app.url))
-    assert noted() == ["begins", "ends"] * 3
+    assert noted() == ["begins", "ends"] * 4
+
+
+def press_as_another_run_is_requested(by: str) -> None:
+    import streamlit as st
+
+    from tests.ui.conftest import end_this_run
+
+    def press() -> None:
+        end_this_run(by)
+        st.session_state.presses = st.session_state.get("presses", 0) + 1
+
+    st.session_state.setdefault("runs", []).append(1)
+    st.button("Press", on_click=press)
+
+
+@pytest.mark.parametrize("ended_by", ["request_rerun", "request_stop"])
+def test_a_press_counts_although_its_run_of_the_page_is_ended(ended_by):
+    page = AppTest.from_function(press_as_another_run_is_requested, default_timeout=60, args=[ended_by])
+    page.run().button[0].click().run()
+    assert not page.exception and page.session_state["presses"] == 1
 
 
 # Live video, which the sixth run does not draw.

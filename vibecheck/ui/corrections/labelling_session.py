@@ -153,7 +153,7 @@ def label(view: str, prediction_id: str, then: str | Cursor | None, name: str) -
         go_older(then)
     else:
         here.picked = then
-    vibe_check.follow_labels(prediction_id)  # last, since another press may end this run here
+    vibe_check.follow_labels(prediction_id)
 
 
 def undo(count: int) -> None:

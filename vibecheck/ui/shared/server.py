@@ -30,7 +30,7 @@ from vibecheck.settings.files import read_dotenv
 from vibecheck.ui.access import access_link, upload_file
 from vibecheck.ui.access.browser_guard import BrowserGuard
 from vibecheck.ui.access.security_headers import SecurityHeaders
-from vibecheck.ui.shared import home_screen
+from vibecheck.ui.shared import home_screen, script_runs
 from vibecheck.ui.shared.configuration import base_path, settings
 from vibecheck.vision import allocator
 
@@ -55,6 +55,8 @@ for module in (custom_component, serialization):
 # All our components are in the app itself. Streamlit (1.67) would also look for some in every installed
 # package, and parsing the metadata of all of them takes a quarter of a second.
 manifest_scanner.scan_component_manifests = lambda max_workers=None: []
+script_runs.one_at_a_time()
+script_runs.finish_callbacks()
 _set_variable = Secrets._maybe_set_environment_variable
 
 
