@@ -119,22 +119,6 @@ def test_a_mark_reaches_the_visitor_from_any_thread():
     assert set(asyncio.run(talk())) == {"a mark"}
 
 
-def test_two_page_runs_at_once_share_the_channel_of_their_connection():
-    async def talk() -> list[str]:
-        visitor, app, told = await connected(channel=True)
-        first, second = (DataChannel(app, asyncio.get_running_loop()) for _ in range(2))
-        async with asyncio.timeout(30):
-            while {*told} < {"the first's", "the second's"}:
-                first.send("the first's")
-                second.send("the second's")
-                await asyncio.sleep(0.05)
-        await app.close()
-        await visitor.close()
-        return told
-
-    assert set(asyncio.run(talk())) == {"the first's", "the second's"}
-
-
 def test_page_without_a_data_channel_is_sent_nothing():
     async def talk() -> object:
         visitor, app, _ = await connected(channel=False)

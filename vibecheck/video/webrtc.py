@@ -106,17 +106,12 @@ class DataChannel:
 
     def _open(self) -> None:
         # If the page offered no channel, one that is made now would never open.
-        sctp = self.connection.sctp
-        if sctp is None or self.connection.connectionState == "closed":
+        if self.connection.sctp is None or self.connection.connectionState == "closed":
             return
-        # Of two page runs at once, each opens the channel of the connection: Streamlit lets a run that it has
-        # stopped go on for a moment. aiortc has no public access to a channel that is there.
-        self._channel = sctp._data_channels.get(CHANNEL)
-        if self._channel is None:
-            ignore_lost_connection(sctp)
-            self._channel = self.connection.createDataChannel(
-                "marks", ordered=False, maxRetransmits=0, negotiated=True, id=CHANNEL
-            )
+        ignore_lost_connection(self.connection.sctp)
+        self._channel = self.connection.createDataChannel(
+            "marks", ordered=False, maxRetransmits=0, negotiated=True, id=CHANNEL
+        )
 
     def _send(self, text: str) -> None:
         channel = self._channel

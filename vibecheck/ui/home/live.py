@@ -18,6 +18,7 @@ from vibecheck.ui.home import stage
 from vibecheck.ui.home.video_route import tickets
 from vibecheck.ui.shared import app
 from vibecheck.ui.shared.configuration import base_path
+from vibecheck.ui.shared.presses import remember
 from vibecheck.ui.shared.process_state import ProcessValue
 from vibecheck.ui.shared.visitor import visitor
 from vibecheck.video.analyser import Analyser
@@ -58,9 +59,11 @@ def _leave(stream: Stream) -> None:
 
 @st.cache_resource(show_spinner=False, scope="session", on_release=_leave)
 def _stream() -> Stream:
-    if "stream" not in st.session_state:
-        st.session_state.stream = Stream(analyser())
-    return st.session_state.stream
+    mine: Stream | None = st.session_state.get("stream")
+    if mine is None:
+        mine = Stream(analyser())
+        remember(stream=mine)  # or the analyser would keep one that nobody closes
+    return mine
 
 
 def stream() -> Stream:
@@ -69,8 +72,9 @@ def stream() -> Stream:
     It is closed when the page's connection ends, and opened again if the page connects again: video over
     WebRTC has gone on meanwhile.
     """
+    channel = st.session_state.get("channel")  # before `open`, as the run may end here
     mine = _stream()
-    if mine.open() and (channel := st.session_state.get("channel")):
+    if mine.open() and channel:
         mine.subscribe(channel.send)
     return mine
 
@@ -114,13 +118,13 @@ def _webrtc() -> WebRtcStreamerContext:
         context = st.session_state[KEY]
     worker = context._get_worker()  # there is no public access to the connection
     channel = st.session_state.get("channel")
-    if worker is None:
-        st.session_state.pop("channel", None)
-        if channel is not None:
-            stream().unsubscribe(channel.send)
-    elif channel is None or channel.connection is not worker.pc:
-        st.session_state.channel = channel = DataChannel(worker.pc, get_global_event_loop())
-        stream().subscribe(channel.send)
+    if worker is None and channel is not None:
+        stream().unsubscribe(channel.send)
+        del st.session_state.channel
+    elif worker is not None and (channel is None or channel.connection is not worker.pc):
+        mine, channel = stream(), DataChannel(worker.pc, get_global_event_loop())
+        mine.subscribe(channel.send)
+        remember(channel=channel)  # if this run ended here, the next one would open a second channel
     return context
 
 
