@@ -162,3 +162,16 @@ def end_this_run(by: str = "request_rerun") -> None:
         run.script_requests.request_rerun(RerunData(widget_states=WidgetStates(widgets=kept)))
     else:
         run.script_requests.request_stop()
+
+
+def ended_once(function: Callable[..., object], by: str = "request_rerun") -> Callable[..., object]:
+    """A function whose first call ends the run of the page (see `end_this_run`)."""
+    calls = []
+
+    def called(*args: object, **options: object) -> object:
+        calls.append(args)
+        if len(calls) == 1:
+            end_this_run(by)
+        return function(*args, **options)
+
+    return called

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.records.examples import a_prediction
-from tests.ui.conftest import COOKIE, ME, end_this_run
+from tests.ui.conftest import COOKIE, ME, ended_once
 from tests.ui.examples import face, shares
 from vibecheck.access.roles import Role
 from vibecheck.emotions import NAMES
@@ -206,16 +206,8 @@ def start_before_restoring() -> None:
 def test_a_result_is_restored_although_the_first_run_of_the_page_was_ended(
     store, open_page, monkeypatch, method
 ):
-    original, calls = getattr(Store, method), []
-
-    def called(*args):
-        calls.append(args)
-        if len(calls) == 1:
-            end_this_run()
-        return original(*args)
-
     made = played_before(store, "lift")
-    monkeypatch.setattr(Store, method, called)
+    monkeypatch.setattr(Store, method, ended_once(getattr(Store, method)))
     page = AppTest.from_function(card, default_timeout=60)
     page.session_state["visitor"] = COOKIE
     page.run()
@@ -280,6 +272,16 @@ def test_playlist_that_cannot_be_recorded_leaves_the_answer_acknowledged(store, 
         words = " ".join(each.value for each in (*page.run().markdown, *page.warning))
         assert "Noted: happy" in words and ("records cannot be reached" in words) == lost
         page.button(key="another").click().run()
+
+
+def test_another_playlist_comes_although_the_run_of_the_page_is_ended_as_it_begins(
+    store, open_page, monkeypatch
+):
+    made, page = audited_card(store, monkeypatch)
+    monkeypatch.setattr(mood_card, "draw", ended_once(mood_card.draw))
+    page.button(key="another").click().run()
+    assert not page.exception
+    assert [each.again for each in store.plays_of(made.id)] == [False, True]
 
 
 def test_an_answer_changes_only_the_music_once_nothing_is_kept(store, open_page, monkeypatch):

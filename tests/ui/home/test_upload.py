@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
-from tests.ui.conftest import COOKIE, ROOT, end_this_run
+from tests.ui.conftest import COOKIE, ROOT, ended_once
 from tests.video.test_clip import NOBODY, face, video
 from vibecheck.check import CheckLimiter
 from vibecheck.records.store import Store
 from vibecheck.ui.access.browser_guard import VISITOR_COOKIE
+from vibecheck.ui.home import vibe_check
 from vibecheck.ui.home.vibe_check import ONLY_NUMBERS
 from vibecheck.ui.shared import app
 from vibecheck.vision.images import encode_jpeg
@@ -88,15 +89,7 @@ def test_file_beyond_the_limit_per_minute_is_refused_before_it_is_read(
 def test_check_whose_run_of_the_page_is_ended_is_made_once_and_shown(
     check, tmp_path, astronaut, request_of_browser, monkeypatch, owner, method, ended_by
 ):
-    original, calls = getattr(owner, method), []
-
-    def called(*args, **options):
-        calls.append(args)
-        if len(calls) == 1:
-            end_this_run(ended_by)
-        return original(*args, **options)
-
-    monkeypatch.setattr(owner, method, called)
+    monkeypatch.setattr(owner, method, ended_once(getattr(owner, method), ended_by))
     request_of_browser.cookies[VISITOR_COOKIE] = COOKIE
     if method == "read_frame":
         page = check("me.mp4", clip(tmp_path, [face(astronaut)] * 4))
@@ -109,6 +102,13 @@ def test_check_whose_run_of_the_page_is_ended_is_made_once_and_shown(
     assert play.playlist_id == page.session_state["playing"].suggestion.playlist.id
     page.button(key="again").click().run()
     assert app.store().count() == 1
+
+
+def test_check_is_made_although_the_run_of_the_page_is_ended_as_it_begins(check, monkeypatch):
+    page = check("a.jpg", b"no picture", "image/jpeg")
+    monkeypatch.setattr(vibe_check, "restore", ended_once(vibe_check.restore))
+    page.button(key="check").click().run()
+    assert not page.exception and page.warning[0].value.startswith("a.jpg is not a picture")
 
 
 def test_file_name_is_shown_as_it_is(check):

@@ -15,7 +15,7 @@ from vibecheck.errors import PictureError, TooManyChecks
 from vibecheck.ui.access import upload_quota
 from vibecheck.ui.home import live, vibe_check
 from vibecheck.ui.shared import face_pictures, theme
-from vibecheck.ui.shared.presses import remember
+from vibecheck.ui.shared.presses import once, remember
 from vibecheck.video.clip import EVERY
 from vibecheck.vision.decoding_slots import decoding_slot, video_slot
 from vibecheck.vision.image_formats import EXTENSIONS
@@ -88,12 +88,15 @@ def _button(shown: Input) -> None:
     result = vibe_check.shown()
     if result is not None and (shown.photo is None or result.photo == shown.photo.file_id):
         st.button("Check again", type="primary", key="again", on_click=vibe_check.close)
-    elif st.button("Check my vibe", type="primary", key="check"):
-        if shown.photo is not None:
-            st.session_state.checking = shown.photo.file_id  # by check_file
-        else:
-            check_live()
-            st.rerun()  # with the other button
+    else:
+        st.button("Check my vibe", type="primary", key="check", on_click=once(_check), args=[shown.photo])
+
+
+def _check(photo: UploadedFile | None) -> None:
+    if photo is not None:
+        st.session_state.checking = photo.file_id  # by check_file
+    else:
+        check_live()
 
 
 def check_live(number: int | None = None) -> None:

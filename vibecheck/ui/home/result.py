@@ -70,9 +70,11 @@ def _music(result: Result) -> None:
     """The playlist, why it was suggested, and the controls that change it."""
     with st.container(horizontal=True, key="music"):
         default = None if "mode" in st.session_state else "match"
-        mode = theme.choice("Music", MODES, "mode", default=default, persist_state="session")
-        another = st.button("Another one", key="another", icon=":material/shuffle:")
-    suggestion = _suggestion(result, "lift" if mode == "lift" else "match", another)
+        theme.choice("Music", MODES, "mode", default=default, persist_state="session")
+        st.button(
+            "Another one", key="another", icon=":material/shuffle:", on_click=once(_another), args=[result]
+        )
+    suggestion = _suggestion(result)
     playlist = suggestion.playlist
     theme.linked(f"{playlist.name} · {suggestion.reason}", playlist.url, "Open in Spotify")
     theme.quiet("Without a Spotify login you hear 30-second previews. " + suggestion.note)
@@ -104,13 +106,21 @@ def _share(result: Result) -> None:
         )
 
 
-def _suggestion(result: Result, mode: Mode, another: bool) -> Suggestion:
-    """The current playlist, or another one if it does not fit this result or the visitor asked for one."""
-    playing = vibe_check.playing()
-    fits = playing is not None and (playing.result, playing.mood) == (result.key, result.heard)
-    if playing is None or not fits or playing.suggestion.mode != mode or another:
-        return vibe_check.suggest(result, mode, again=another)
-    return playing.suggestion
+def _suggestion(result: Result) -> Suggestion:
+    """The current playlist, or another one if it does not fit this result."""
+    playing, mode = vibe_check.playing(), _mode()
+    wanted = result.key, result.heard, mode
+    if playing and (playing.result, playing.mood, playing.suggestion.mode) == wanted:
+        return playing.suggestion
+    return vibe_check.suggest(result, mode)
+
+
+def _another(result: Result) -> None:
+    vibe_check.suggest(result, _mode(), again=True)
+
+
+def _mode() -> Mode:
+    return "lift" if st.session_state.mode == "lift" else "match"
 
 
 def _question(result: Result) -> None:

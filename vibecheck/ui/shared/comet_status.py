@@ -37,14 +37,13 @@ def disclosure() -> None:
 
 def fetch_button(records: Callable[[], Store]) -> None:
     """A button that makes the sending process fetch from Comet what is not here yet."""
-    if not settings().sends:
-        return
-    if st.button("Fetch from Comet", icon=":material/cloud_download:"):
-        try:
-            fetch(records())
-            st.toast("Restoring from Comet. The sidebar shows the progress.")
-        except RecordsError as error:
-            st.error(str(error), icon="⚠️")
+    if settings().sends:
+        st.button("Fetch from Comet", icon=":material/cloud_download:", on_click=once(_fetch), args=[records])
+
+
+def _fetch(records: Callable[[], Store]) -> None:
+    fetch(records())
+    st.toast("Restoring from Comet. The sidebar shows the progress.")
 
 
 @st.fragment(run_every=REFRESH_EVERY)
