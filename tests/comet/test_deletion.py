@@ -91,7 +91,7 @@ def test_deletions_of_one_day_share_a_list(settings, store, comet):
     Sender(settings, store, FAST).run(until_empty=True)
     store.forget([prediction.id for prediction in made], NOON)
     before = comet.asked("asset/list")
-    later = Pace(poll=0.02, confirm_after=timedelta(seconds=0.5))
+    later = Pace(poll=0.02, confirm_after=timedelta(hours=1))
     Sender(settings, store, later).run(until_empty=True)
     assert comet.names() == [] and len(deletions(store)) == 10
     assert comet.asked("asset/list") - before == 1
