@@ -26,7 +26,7 @@ LANDMARKS = ((100.0, 120.0), (220.0, 120.0), (160.0, 170.0), (110.0, 220.0), (21
 
 
 def run(sizes: Sequence[int], postgres: str = POSTGRES) -> list[dict]:
-    """A row for each database and number of vibe checks; each holds a fifth as many labels.
+    """A row for each database and number of vibe checks; each holds an eighth as many labels.
 
     Postgres is skipped if no local server accepts this user.
     """
