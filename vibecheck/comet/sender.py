@@ -93,8 +93,7 @@ class Sender:
                     self._disconnect(bug(error))
                 self._sleep(self._pace.longest_pause / 10)
             else:
-                waits = failures and self._outbox.anything_failed(but=OTHERS)
-                if until_empty and not waits and not self._outbox.anything_due(but=OTHERS):
+                if until_empty and not self._outbox.anything_due(but=OTHERS, failed=failures > 0):
                     return
                 self._sleep(self._pace.poll)
 

@@ -145,17 +145,16 @@ class Outbox:
         with writing(self._engine) as connection:
             self._give_back(connection, claimed, attempts=outbox.c.attempts - 1)
 
-    def anything_due(self, kinds: Collection[str] | None = None, but: Collection[str] = ()) -> bool:
-        """Whether a claim would find a row."""
+    def anything_due(
+        self, kinds: Collection[str] | None = None, but: Collection[str] = (), failed: bool = False
+    ) -> bool:
+        """Whether a claim would find a row; with `failed`, or one that failed waits for another attempt."""
+        c = outbox.c
+        waits = c.reason.is_not(None) & c.set_aside_at.is_(None) & c.kind.not_in(but)
         with reading(self._engine) as connection:
-            query = select(outbox.c.id).where(_claimable(self._clock(connection), kinds, but)).limit(1)
+            due = _claimable(self._clock(connection), kinds, but)
+            query = select(c.id).where(due | waits if failed else due).limit(1)
             return connection.execute(query).first() is not None
-
-    def anything_failed(self, but: Collection[str]) -> bool:
-        """Whether a row, of none of the kinds `but`, waits for another attempt after a failed one."""
-        failed = outbox.c.reason.is_not(None), outbox.c.set_aside_at.is_(None), outbox.c.kind.not_in(but)
-        with reading(self._engine) as connection:
-            return connection.execute(select(outbox.c.id).where(*failed).limit(1)).first() is not None
 
     def retry_all(self) -> int:
         """Makes all rows that are set aside or paused due now; returns how many were set aside."""
