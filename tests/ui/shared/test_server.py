@@ -19,7 +19,7 @@ from streamlit.runtime.session_manager import SessionInfo
 from streamlit.testing.v1 import AppTest
 
 from vibecheck.ui.shared import server
-from vibecheck.ui.shared.server import TURNS, drop_closed_sessions, take_turns
+from vibecheck.ui.shared.server import SWITCH_INTERVAL, drop_closed_sessions, keep_video_smooth
 
 finish = threading.Event()
 
@@ -37,14 +37,14 @@ async def interval_becomes(seconds: float) -> None:
 
 def test_threads_take_shorter_turns_only_while_a_page_is_drawn():
     usual = sys.getswitchinterval()
-    assert usual > TURNS
+    assert usual > SWITCH_INTERVAL
 
     async def watch() -> None:
-        turns = asyncio.create_task(take_turns())
+        turns = asyncio.create_task(keep_video_smooth())
         drawing = asyncio.create_task(asyncio.to_thread(AppTest.from_function(page).run, timeout=60))
         try:
             async with asyncio.timeout(60):
-                await interval_becomes(TURNS)
+                await interval_becomes(SWITCH_INTERVAL)
                 finish.set()
                 await drawing
                 await interval_becomes(usual)

@@ -40,7 +40,7 @@ MIDDLEWARE = (Middleware(SecurityHeaders), Middleware(BrowserGuard))
 INDEX = Path(st.__file__).parent / "static" / "index.html"
 COLLECT_EVERY = 15.0  # s
 # s: Python's switch interval while a page is drawn, and how often to check for pages.
-TURNS, LOOK_EVERY = 0.001, 0.25
+SWITCH_INTERVAL, LOOK_EVERY = 0.001, 0.25
 DRAWS_A_PAGE = "ScriptRunner.scriptThread"  # Streamlit's name of such a thread
 REDIRECT_LASTS = 60.0  # s
 LOGO = Path(__file__).with_name("logo.svg")
@@ -85,7 +85,7 @@ async def lifespan(server: st.App) -> AsyncIterator[None]:
             log.warning("%s", sentence)
     tasks = [
         asyncio.create_task(_collect_garbage()),
-        asyncio.create_task(take_turns()),
+        asyncio.create_task(keep_video_smooth()),
         asyncio.create_task(asyncio.to_thread(_start_background)),
     ]
     if not st.get_option("server.headless"):  # Streamlit opens no browser for an st.App
@@ -141,7 +141,7 @@ def drop_closed_sessions() -> None:
     manager._session_storage._cache.expire()
 
 
-async def take_turns() -> None:
+async def keep_video_smooth() -> None:
     """Keep live video smooth while pages are drawn, for as long as the server runs.
 
     Reading a frame releases the GIL a dozen times, and each time waits for the threads that draw pages, which
@@ -151,7 +151,7 @@ async def take_turns() -> None:
     usual = sys.getswitchinterval()
     while True:
         drawing = any(thread.name == DRAWS_A_PAGE for thread in threading.enumerate())
-        sys.setswitchinterval(TURNS if drawing else usual)
+        sys.setswitchinterval(SWITCH_INTERVAL if drawing else usual)
         await asyncio.sleep(LOOK_EVERY)
 
 
