@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,12 @@ AUTH = {
     "client_secret": "secret",
     "server_metadata_url": "https://id.example/.well-known/openid-configuration",
 }
+
+
+@pytest.fixture(autouse=True)
+def main_module_is_restored(monkeypatch) -> None:
+    """AppTest leaves a temporary script as `__main__`, which a spawned process of a later test would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @dataclass
