@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from finetune.data.collect import REASONS
 from vibecheck.emotions import NAMES
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 
 Tell = Callable[[dict[str, Any]], None]
 STAGES = {"head": "Training (last layer)", "all": "Training (all layers)"}

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 from vibecheck.ui.shared import app, comet_status, delete_my_data, model_status, theme
 
 app.start_page("About")

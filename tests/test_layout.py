@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(path for package in ("vibecheck", "finetune") for path in (ROOT / package).rglob("*.py"))
-AT_THE_TOP = {"__init__", "__main__", "check", "emotions", "errors", "plurals", "version_name"}
+AT_THE_TOP = {"__init__", "__main__", "check", "emotions", "errors"}
 
 
 def repeated(names: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from statistics import mean
 
 from vibecheck.errors import NoFace, TooManyChecks
-from vibecheck.plurals import counted
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
+from vibecheck.text.plurals import counted
 from vibecheck.vision.images import encode_jpeg
 from vibecheck.vision.reader import Moment, Reading
 

@@ -26,7 +26,7 @@ from finetune.training.augment import augment, mixed
 from finetune.training.student import decay_groups
 from vibecheck.emotions import NAMES
 from vibecheck.errors import VibeCheckError
-from vibecheck.version_name import check_version_name
+from vibecheck.text.version_name import check_version_name
 
 CHECKPOINT = "checkpoint.pt"
 # The peak of the learning rate for a `rate` of 1, and the weight decay.

@@ -18,9 +18,9 @@ from vibecheck.errors import ModelError, PictureError
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.evidence import threshold
 from vibecheck.evaluation.report import HTML_FILE, JSON_FILE, Changed, Report, Scores
-from vibecheck.plurals import counted
 from vibecheck.records import disk
 from vibecheck.records.deletion.redact_reports import without_pictures
+from vibecheck.text.plurals import counted
 from vibecheck.vision.images import decode, thumbnail
 
 # Pictures shown of each kind, and their side in px: a page of some hundred KB.

@@ -8,9 +8,9 @@ from vibecheck.analytics.overview import compute_model_status
 from vibecheck.models import promotion
 from vibecheck.models.installed import champion_manifest
 from vibecheck.models.registry import CHAMPION, Registry
-from vibecheck.plurals import counted
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
+from vibecheck.text.plurals import counted
 
 # Older comparisons are not reported: alerts may have been set up since.
 NEWS = timedelta(days=7)

@@ -9,7 +9,7 @@ from vibecheck.emotions import EMOTIONS
 from vibecheck.evaluation.compare import Comparison
 from vibecheck.evaluation.proof import Proof
 from vibecheck.evaluation.report import BothScores, Scores
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 
 
 def sides(*parts: tuple[str, str]) -> str:

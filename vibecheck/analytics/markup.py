@@ -8,8 +8,8 @@ from vibecheck.analytics.retrain import Advice
 from vibecheck.analytics.slices import Slice
 from vibecheck.analytics.words import Answer, interval, written
 from vibecheck.emotions import BY_NAME
-from vibecheck.plurals import counted
 from vibecheck.records.stats.results import MoodPlays
+from vibecheck.text.plurals import counted
 
 MARKS = {True: ("✓", "good", "done"), False: ("✗", "bad", "missing"), None: ("!", "look", "look at this")}
 

@@ -5,7 +5,7 @@ from datetime import date
 
 from vibecheck.analytics.drift import Drift
 from vibecheck.analytics.shares import Share
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 
 # With fewer new labels, fine-tuning changed accuracy by less than its own noise.
 NEEDED_LABELS = 100

@@ -14,8 +14,8 @@ from vibecheck.analytics.drift import MOODS, Drift
 from vibecheck.analytics.model_comparison import PairedComparison
 from vibecheck.analytics.overview import Overview
 from vibecheck.analytics.shares import Share
-from vibecheck.plurals import counted
 from vibecheck.records.learned_calibration import LearnedCalibration
+from vibecheck.text.plurals import counted
 from vibecheck.vision.temperature_scaling import NO_BIAS
 
 WHEN = {"week": "this week", "4 weeks": "in 4 weeks", "12 weeks": "in 12 weeks", "all": "over all time"}

@@ -16,8 +16,8 @@ from vibecheck.cli.printable import printable, without_path
 from vibecheck.cli.progress_bar import counting
 from vibecheck.cli.records import open_store
 from vibecheck.errors import ModelError
-from vibecheck.plurals import counted
 from vibecheck.settings import Settings
+from vibecheck.text.plurals import counted
 from vibecheck.vision.picture_folders import left_out_sentence
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from vibecheck.cli.predict import predict
 from vibecheck.cli.records import open_store
 from vibecheck.cli.stats import report, stats
 from vibecheck.errors import DISK_FULL, VibeCheckError
-from vibecheck.plurals import counted
 from vibecheck.settings import Settings
+from vibecheck.text.plurals import counted
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 

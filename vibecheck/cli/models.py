@@ -12,8 +12,8 @@ from rich.table import Table
 from vibecheck.cli.records import open_store
 from vibecheck.emotions import NAMES
 from vibecheck.models.version import PROMOTED
-from vibecheck.plurals import counted
 from vibecheck.settings import Settings
+from vibecheck.text.plurals import counted
 
 if TYPE_CHECKING:
     from vibecheck.models.promotion import Trial

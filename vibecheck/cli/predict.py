@@ -16,8 +16,8 @@ from vibecheck.cli.printable import printable, without_path
 from vibecheck.cli.progress_bar import counting
 from vibecheck.emotions import BY_NAME, NAMES, Distribution
 from vibecheck.errors import NoFace, PictureError
-from vibecheck.plurals import counted
 from vibecheck.settings import Settings
+from vibecheck.text.plurals import counted
 from vibecheck.vision.model_source import EMBEDDED_NAME
 from vibecheck.vision.picture_folders import is_video, left_out_sentence, pictures_in
 

@@ -23,7 +23,7 @@ from scipy.special import ndtr, ndtri
 
 from vibecheck.evaluation import evidence
 from vibecheck.evaluation.proof import Verdict
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 
 # The challenger has to agree with the labels better than with shuffled ones, at this level.
 SHUFFLED = 0.001

@@ -15,7 +15,7 @@ from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
 from vibecheck.evaluation.compare import Comparison, Count, Proportion, veto
 from vibecheck.evaluation.proof import Proof
-from vibecheck.version_name import VersionName
+from vibecheck.text.version_name import VersionName
 
 JSON_FILE, HTML_FILE = "report.json", "report.html"
 LARGEST = 10_000_000  # bytes

@@ -22,7 +22,7 @@ from vibecheck.errors import ModelError, PictureError, RecordsError
 from vibecheck.models.installed import Installed, InstalledModels, content_of, sources_in
 from vibecheck.records.store import Store
 from vibecheck.settings import Settings
-from vibecheck.version_name import as_version_name
+from vibecheck.text.version_name import as_version_name
 from vibecheck.vision.classifier import EMBEDDED, Classifier, label_mapping
 from vibecheck.vision.faces import Face
 from vibecheck.vision.images import decode

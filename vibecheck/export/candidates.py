@@ -31,7 +31,7 @@ from vibecheck.errors import ModelError
 from vibecheck.export.build import Tell
 from vibecheck.export.onnx_export import export
 from vibecheck.export.torch_model import WithPixels, grey, open_folder
-from vibecheck.version_name import as_version_name
+from vibecheck.text.version_name import as_version_name
 from vibecheck.vision.classifier import ONNX_FILE, Classifier, label_mapping
 from vibecheck.vision.faces import Face
 from vibecheck.vision.manifest import Manifest

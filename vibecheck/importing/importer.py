@@ -14,10 +14,10 @@ from typing import Literal
 from vibecheck import check
 from vibecheck.errors import AlreadyStored, PictureError, UnknownPrediction
 from vibecheck.importing.label_files import RefusedPicture
-from vibecheck.plurals import counted
 from vibecheck.records.labels.labelled import LabelledPicture
 from vibecheck.records.store import Store
 from vibecheck.records.values import Prediction
+from vibecheck.text.plurals import counted
 from vibecheck.vision.faces import only_face
 from vibecheck.vision.images import decode, read_bytes
 from vibecheck.vision.reader import Moment, Reader

@@ -15,7 +15,7 @@ from vibecheck.records.db.transactions import database_now
 from vibecheck.records.labels import learned_from
 from vibecheck.records.learned_calibration import LearnedCalibration
 from vibecheck.records.values import Promotion
-from vibecheck.version_name import VersionName
+from vibecheck.text.version_name import VersionName
 
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]

@@ -29,8 +29,8 @@ from vibecheck.music.spotify import (
     search_spotify,
     spotify_client,
 )
-from vibecheck.plurals import counted
 from vibecheck.settings import Settings
+from vibecheck.text.plurals import counted
 
 if TYPE_CHECKING:
     import spotipy

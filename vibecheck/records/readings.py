@@ -17,7 +17,7 @@ from vibecheck.records.db.tables import predictions, readings
 from vibecheck.records.db.transactions import Queries, insert_new, reading, writing
 from vibecheck.records.outbox import queue
 from vibecheck.records.values import LARGEST, check_id, check_probabilities
-from vibecheck.version_name import check_version_name
+from vibecheck.text.version_name import check_version_name
 
 # How long the report of a prediction to Comet waits for its readings, so that it includes them.
 WAIT = timedelta(seconds=10)

@@ -9,7 +9,6 @@ from typing import Self
 
 from sqlalchemy import Engine, func, select
 
-from vibecheck.plurals import counted
 from vibecheck.records.db import lookup
 from vibecheck.records.db.connect import open_database, prove_writable
 from vibecheck.records.db.rows import prediction_of
@@ -32,6 +31,7 @@ from vibecheck.records.recording import Recording
 from vibecheck.records.stats.queries import StatisticsQueries
 from vibecheck.records.synthetic import is_synthetic
 from vibecheck.records.values import Cursor, Feedback, ModelVersion, Play, Prediction
+from vibecheck.text.plurals import counted
 
 
 class Store(Recording, Labelling, Merging, Deletions):

@@ -15,7 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from vibecheck.emotions import BY_NAME, Distribution
 from vibecheck.errors import PictureError, PictureTooLarge, UnreadablePicture
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 from vibecheck.video.stream import Stream
 from vibecheck.vision.reader import Moment, Reader, Reading
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
-from vibecheck.version_name import VersionName
+from vibecheck.text.version_name import VersionName
 
 FILE_NAME = "vibecheck.json"
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 from vibecheck.vision.image_formats import EXTENSIONS, REFUSED_EXTENSIONS, ImageKind, sniff
 from vibecheck.vision.image_formats import VIDEO as VIDEO_FILE
 

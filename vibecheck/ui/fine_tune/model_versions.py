@@ -6,7 +6,7 @@ import streamlit as st
 
 from vibecheck.analytics.words import written
 from vibecheck.models.version import PROMOTED, Version
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 from vibecheck.ui.fine_tune import verdict
 from vibecheck.ui.fine_tune.state import FineTuneState
 from vibecheck.ui.shared import comparisons, theme

@@ -9,9 +9,9 @@ from vibecheck.analytics.agreement import Outlier
 from vibecheck.analytics.words import written
 from vibecheck.emotions import BY_NAME
 from vibecheck.errors import RecordsError
-from vibecheck.plurals import counted
 from vibecheck.records.labels.trainable import LabelCount
 from vibecheck.records.stats.results import Example
+from vibecheck.text.plurals import counted
 from vibecheck.ui.corrections import labellers
 from vibecheck.ui.fine_tune import tiles
 from vibecheck.ui.fine_tune.state import FineTuneState

@@ -17,7 +17,7 @@ from vibecheck.evaluation.proof import Verdict, refusal
 from vibecheck.evaluation.report import Changed, Report
 from vibecheck.models.promotion import Trial
 from vibecheck.models.version import Version
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 from vibecheck.training_runs.runs_table import CANCELLED, FINISHED, TrainingRun
 from vibecheck.ui.fine_tune import tiles
 from vibecheck.ui.fine_tune.state import FineTuneState

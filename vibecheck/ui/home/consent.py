@@ -4,7 +4,7 @@ from typing import Literal
 
 import streamlit as st
 
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 from vibecheck.ui.access.browser_guard import KEEP_COOKIE, YEAR
 from vibecheck.ui.shared import app, theme
 from vibecheck.ui.shared.visitor import RENEW_COOKIES

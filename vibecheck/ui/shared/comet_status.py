@@ -8,8 +8,8 @@ import streamlit as st
 from vibecheck.access.roles import Role
 from vibecheck.comet.status import CometState, Restoring, comet_state, fetch, try_again
 from vibecheck.errors import RecordsError
-from vibecheck.plurals import counted
 from vibecheck.records.store import Store
+from vibecheck.text.plurals import counted
 from vibecheck.ui.access import gate
 from vibecheck.ui.shared import theme
 from vibecheck.ui.shared.configuration import settings

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from vibecheck.plurals import counted
+from vibecheck.text.plurals import counted
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NOUNS = (
     "answer|audit|change|check|day|epoch|face|hour|label|minute|mistake|picture|playlist|prediction|reading|record|"
     "second|video|visitor"

@@ -1,6 +1,6 @@
 import pytest
 
-from vibecheck.version_name import as_version_name, check_version_name
+from vibecheck.text.version_name import as_version_name, check_version_name
 from vibecheck.vision.manifest import Manifest
 
 
