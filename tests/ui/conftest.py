@@ -35,9 +35,11 @@ AUTH = {
 
 
 @pytest.fixture(autouse=True)
-def main_module_is_restored(monkeypatch) -> None:
+def main_module_is_restored() -> Iterator[None]:
     """AppTest leaves a temporary script as `__main__`, which a spawned process of a later test would run."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @dataclass
