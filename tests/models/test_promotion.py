@@ -1,5 +1,6 @@
 """The comparisons in progress: proved by people who keep numbers only, promoted, watched, and taken back."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -267,6 +268,15 @@ def test_promotion_ahead_of_the_clock_is_watched_from_now_on(registry, store):
     settle(registry, store, now=NOW)
     assert promotion.guard(registry, store.statistics).verdict.proved
     assert registry.get(NEW).promotions[0].made_at == NOW
+
+
+def test_promotion_with_a_corrected_time_is_not_restored_a_second_time(registry, store):
+    sent = registry.promote(NEW, "by a machine whose clock is ahead", NOW + 30 * DAY, override=True)
+    settle(registry, store, now=NOW)
+    corrected = registry.promotions()
+    rollback = replace(sent, version=OLD, replaced=NEW, kind="rollback", made_at=NOW + DAY)
+    registry.merge([], [sent, rollback, rollback])
+    assert registry.promotions() == [rollback, *corrected]
 
 
 def test_veto_of_the_reference_set_stays(registry, store):

@@ -1,7 +1,7 @@
 """The content of a registry as records outside the database, and merging such records into a registry."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
@@ -90,6 +90,9 @@ def merge(
         # The first model of a new disk was chosen by default.
         connection.execute(delete(promotions))
         mine = set()
+    # One whose time was corrected here (`Registry.correct_times`) was sent with a later one.
+    corrected = mine.difference(history)
+    mine |= {replace(a, made_at=b.made_at) for a in corrected for b in history if b.made_at > a.made_at}
     if missing := [each for each in history if each not in mine]:
         connection.execute(insert(promotions), [asdict(each) for each in missing])
     if undecided:
