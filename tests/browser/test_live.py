@@ -338,6 +338,23 @@ def test_video_that_webrtc_connects_but_does_not_carry_goes_on_over_the_pages_ow
     expect(page.locator(".vc-mood.result")).to_be_visible()
 
 
+def test_webrtc_that_carries_video_again_while_the_app_answers_late_is_kept(app, open_browser, webcam):
+    page = opened(app, open_browser(webcam), CONNECTIONS)
+    frame = start(page)
+    expect(mood(page)).to_have_text(MOODS)
+    asked: list[Route] = []
+    page.route(f"{app.url}/", lambda route: asked.append(route))
+    frame.evaluate(SEND_NOTHING)
+    while not asked:
+        page.wait_for_timeout(500)
+    frame.evaluate("sender.replaceTrack(held)")
+    expect(page.locator(".vc-mood.late")).to_have_count(0)
+    with page.expect_response(f"{app.url}/"):
+        asked[0].continue_()
+    page.wait_for_timeout(2000)
+    expect(page.locator(".vc-rates")).to_contain_text("WebRTC")
+
+
 def test_empty_room_shows_no_face(app, open_browser, tmp_path, empty_room):
     empty = tmp_path / "empty.mjpeg"
     file = io.BytesIO()

@@ -77,9 +77,7 @@ const webrtc = makeWebRtc(view.video, {
     if (view.trouble() === "blocked") view.setTrouble("");
   },
   failed: leaveWebRtc,
-  async silent() {
-    if (route.mode === "auto" && (await isAppReachable())) leaveWebRtc("lost");
-  },
+  silent: async () => route.mode === "auto" && (await isAppReachable()),
 });
 
 // While the page itself has no connection, a WebSocket would not open either; WebRTC may continue after the interruption.

@@ -3,8 +3,8 @@
 //
 // `video` shows the camera. `report` has five functions: `sends(stream)`, `connected()`, `failed(end)`, `silent()` and
 // `marked(mark)`. `end` is "" if it never connected, "lost" if the connection broke off, "closed" if the app closed it.
-// `silent` means: it is connected and the camera runs, but no marks come. Returns null where the visitor or the browser
-// has turned WebRTC off.
+// `silent` means: it is connected and the camera runs, but no marks come; whether to give it up if it is silent even then
+// is the answer, a promise. Returns null where the visitor or the browser has turned WebRTC off.
 function makeWebRtc(video, report) {
   if (!window.RTCPeerConnection) return null;
   const CHANNEL = 0; // as in video/webrtc.py
@@ -36,9 +36,11 @@ function makeWebRtc(video, report) {
       clearTimeout(timer);
       timer = setTimeout(missMark, SILENT, framesShown());
     };
-    const missMark = (before) => {
-      if (framesShown() > before) report.silent();
+    const missMark = async (before) => {
+      const last = newest;
       expectMark();
+      const leave = framesShown() > before && (await report.silent());
+      if (leave && state === "connected" && newest === last) fail("lost");
     };
     const fail = (end) => {
       clearTimeout(timer);
