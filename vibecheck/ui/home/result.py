@@ -70,11 +70,16 @@ def _music(result: Result) -> None:
     """The playlist, why it was suggested, and the controls that change it."""
     with st.container(horizontal=True, key="music"):
         default = None if "mode" in st.session_state else "match"
-        theme.choice("Music", MODES, "mode", default=default, persist_state="session")
+        chosen = theme.choice("Music", MODES, "mode", default=default, persist_state="session")
+        mode: Mode = "lift" if chosen == "lift" else "match"
         st.button(
-            "Another one", key="another", icon=":material/shuffle:", on_click=once(_another), args=[result]
+            "Another one",
+            key="another",
+            icon=":material/shuffle:",
+            on_click=once(partial(vibe_check.suggest, again=True)),
+            args=[result, mode],
         )
-    suggestion = _suggestion(result)
+    suggestion = _suggestion(result, mode)
     playlist = suggestion.playlist
     theme.linked(f"{playlist.name} · {suggestion.reason}", playlist.url, "Open in Spotify")
     theme.quiet("Without a Spotify login you hear 30-second previews. " + suggestion.note)
@@ -106,21 +111,13 @@ def _share(result: Result) -> None:
         )
 
 
-def _suggestion(result: Result) -> Suggestion:
+def _suggestion(result: Result, mode: Mode) -> Suggestion:
     """The current playlist, or another one if it does not fit this result."""
-    playing, mode = vibe_check.playing(), _mode()
+    playing = vibe_check.playing()
     wanted = result.key, result.heard, mode
     if playing and (playing.result, playing.mood, playing.suggestion.mode) == wanted:
         return playing.suggestion
     return vibe_check.suggest(result, mode)
-
-
-def _another(result: Result) -> None:
-    vibe_check.suggest(result, _mode(), again=True)
-
-
-def _mode() -> Mode:
-    return "lift" if st.session_state.mode == "lift" else "match"
 
 
 def _question(result: Result) -> None:
