@@ -14,8 +14,7 @@ from streamlit import config
 
 from tests.browser.conftest import look
 from vibecheck.ui.shared.home_screen import ICON
-from vibecheck.ui.shared.server import INDEX, page_routes, with_splash
-from vibecheck.ui.shared.theme import STYLE
+from vibecheck.ui.shared.server import INDEX, STYLE, page_routes, with_splash
 
 pytestmark = pytest.mark.browser
 MANIFEST = ICON.with_name("manifest.webmanifest")

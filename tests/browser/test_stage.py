@@ -17,7 +17,7 @@ from tests.browser import conftest
 from tests.browser.conftest import FLAGS
 from vibecheck.emotions import EMOTIONS, Distribution
 from vibecheck.ui.home import mood_card, stage
-from vibecheck.ui.shared import theme
+from vibecheck.ui.shared.server import STYLE
 from vibecheck.video import overlay_channel
 from vibecheck.vision.faces import Face
 
@@ -867,7 +867,7 @@ def card(context) -> Page:
     page = context.new_page()
     script = mood_card.SCRIPT.read_text(encoding="utf-8")
     files = {
-        "": ("text/html", CARD.replace("STYLE", theme.STYLE.read_text(encoding="utf-8"))),
+        "": ("text/html", CARD.replace("STYLE", STYLE.read_text(encoding="utf-8"))),
         "card.js": ("text/javascript", script),
     }
     for name, file in files.items():

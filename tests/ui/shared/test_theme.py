@@ -9,7 +9,7 @@ import pytest
 from tests.analytics.test_charts import luminance
 from vibecheck.analytics import charts
 from vibecheck.emotions import EMOTIONS
-from vibecheck.ui.shared import theme
+from vibecheck.ui.shared.server import STYLE
 from vibecheck.vision.drawing import INK
 
 CONFIG = tomllib.loads((Path(__file__).parents[3] / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
@@ -51,7 +51,7 @@ def test_text_colours_have_enough_contrast(colour, background):
 
 
 def test_primary_button_text_has_enough_contrast_also_on_hover():
-    rules = re.findall(r"\.stButton button\[kind=\"primary\"\](:hover)? \{([^}]*)\}", theme.STYLE.read_text())
+    rules = re.findall(r"\.stButton button\[kind=\"primary\"\](:hover)? \{([^}]*)\}", STYLE.read_text())
     ink = re.search(r"color: (#\w{6})", rules[0][1])[1]
     hover = re.search(r"background: (#\w{6})", rules[1][1])[1]
     for background in (THEME["primaryColor"], hover):

@@ -21,12 +21,12 @@ from vibecheck.records.deletion import retention
 from vibecheck.records.store import Store
 from vibecheck.training_runs.runs import TrainingRuns
 from vibecheck.ui.access import gate
-from vibecheck.ui.shared import comet_status, dialogs, model_status, theme
+from vibecheck.ui.shared import comet_status, dialogs, model_status
 from vibecheck.ui.shared.configuration import settings
 from vibecheck.ui.shared.error_text import error_text
 from vibecheck.ui.shared.home_screen import ICON
 from vibecheck.ui.shared.process_state import ProcessValue
-from vibecheck.ui.shared.server import LOGO
+from vibecheck.ui.shared.server import LOGO, STYLE
 
 _frozen: set[str] = set()
 
@@ -37,7 +37,7 @@ def start_page(title: str) -> None:
     If the settings or the model cannot be used, the page says so and stops.
     """
     st.set_page_config(page_title=f"{title} · VibeCheck", page_icon=str(ICON), layout="wide")
-    st.html(theme.STYLE)  # again: Streamlit's own page, which answers at unknown paths, does not have it
+    st.html(STYLE)  # again: Streamlit's own page, which answers at unknown paths, does not have it
     st.logo(LOGO, size="large")
     try:
         with nullcontext() if live_model.is_made else st.spinner("Loading the model…"):

@@ -44,7 +44,7 @@ SWITCH_INTERVAL, LOOK_EVERY = 0.001, 0.25
 DRAWS_A_PAGE = "ScriptRunner.scriptThread"  # Streamlit's name of such a thread
 REDIRECT_LASTS = 60.0  # s
 LOGO = Path(__file__).with_name("logo.svg")
-STYLES = [Path(__file__).with_name(name) for name in ("splash.css", "style.css")]
+SPLASH, STYLE = (Path(__file__).with_name(name) for name in ("splash.css", "style.css"))
 REDIRECT = """<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">
 <meta http-equiv="refresh" content="0; url={link}"><a href="{link}">Open VibeCheck</a>"""
 
@@ -179,7 +179,7 @@ def with_splash(index: str, start: str = "") -> str | None:
     """
     # The style of every page is here too, since a slow phone paints a page before Streamlit has sent it. In
     # the body it comes after Streamlit's own, and so takes precedence.
-    logo, *styles = (file.read_text(encoding="utf-8") for file in (LOGO, *STYLES))
+    logo, *styles = (file.read_text(encoding="utf-8") for file in (LOGO, SPLASH, STYLE))
     splash = f'<div class="vc-splash" role="status">{logo}<span>Loading the page…</span></div>'
     parts = {
         '<div id="root"></div>': f'<style>{"".join(styles)}</style><div id="root">{splash}</div>',

@@ -15,7 +15,6 @@ from vibecheck.analytics.chart_style import Spec
 from vibecheck.emotions import BY_NAME, EMOTIONS
 from vibecheck.errors import RecordsError
 
-STYLE = Path(__file__).with_name("style.css")  # of every page
 CARDS = Path(__file__).with_name("cards.css")  # of Dashboard and Fine-tune
 
 
