@@ -162,9 +162,20 @@ def _judge(
     report = judge_challenger(
         settings, trained.version, judging, request.reference, out, trained.trained_on, datetime.now(UTC)
     )
-    verdict = {"proved": report.proved, "reason": report.reason, "needed": report.needed}
-    figures = zip(("n", "champion", "challenger", "evidence"), report.held_out.figures, strict=True)
-    tell({"event": "judged", "threshold": threshold(report.attempt)} | verdict | dict(figures))
+    seen = report.held_out
+    tell(
+        {
+            "event": "judged",
+            "proved": report.proved,
+            "reason": report.reason,
+            "needed": report.needed,
+            "n": seen.n,
+            "champion": seen.champion,
+            "challenger": seen.challenger,
+            "evidence": seen.evidence,
+            "threshold": threshold(report.attempt),
+        }
+    )
     if report.proved and request.promote_if_better:
         with Registry.open(settings) as registry:
             registry.promote(trained.version, report.reason, datetime.now(UTC))

@@ -44,11 +44,11 @@ def confusion(
     pairs.sort(key=lambda pair: (-(pair.of_mistakes.value or 0.0), pair.first, pair.second))
     return Confusion(
         counts=tuple(tuple(n for n, _ in row) for row in matrix),
-        rows=tuple(_of_the_row([weight for _, weight in row]) for row in matrix),
+        rows=tuple(_normalised([weight for _, weight in row]) for row in matrix),
         pairs=tuple(pairs),
     )
 
 
-def _of_the_row(weights: Sequence[float]) -> tuple[float | None, ...]:
+def _normalised(weights: Sequence[float]) -> tuple[float | None, ...]:
     total = sum(weights)
     return tuple(weight / total if total else None for weight in weights)

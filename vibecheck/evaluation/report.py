@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 
 from vibecheck.emotions import NAMES
 from vibecheck.errors import ModelError
-from vibecheck.evaluation.compare import Comparison, Count, Proportion, veto
+from vibecheck.evaluation.compare import Comparison, Count, Proportion, SignedProportion, veto
 from vibecheck.evaluation.proof import Proof
 from vibecheck.text.version_name import VersionName
 
@@ -40,7 +40,7 @@ class Scores:
     accuracy: Proportion
     balanced_accuracy: Proportion
     ece: Proportion
-    bias: Annotated[float, Field(ge=-1, le=1)]
+    bias: SignedProportion
     per_class: dict[Mood, tuple[Count, Count]]
     confusion: Annotated[
         tuple[Annotated[tuple[Count, ...], Field(min_length=7, max_length=7)], ...],
