@@ -1,7 +1,7 @@
 """Compares a challenger with the champion on the same faces, as both run in the app.
 
 Labels that were requested at random decide (see `records/labels/judging_labels.py`), by what both models said
-at the vibe check. A model reads now those held-out pictures that it has not read yet. The operator's own
+at the vibe check. Held-out pictures that a model has not read yet are read now. The operator's own
 reference set can veto. The result is a `Report`, whose proof is kept with the version.
 """
 

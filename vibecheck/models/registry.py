@@ -128,7 +128,7 @@ class Registry(Queries):
                 registry_rows.set_metrics(connection, version, {**found.metrics, name: value})
 
     def correct_times(self, now: datetime) -> None:
-        """Sets the times of promotions that lie ahead of `now` to it: a clock was ahead, or was set back."""
+        """Sets promotion times later than `now` to `now`: a clock was ahead, or was set back."""
         ahead = update(promotions).where(promotions.c.made_at > now)
         with registry_rows.changing(self._engine) as connection:
             connection.execute(ahead.values(made_at=now))

@@ -98,7 +98,7 @@ def erase_traces(engine: Engine) -> bool:
 def migrate(connection: Connection) -> None:
     """Migrates the tables within the connection's transaction, so entirely or not at all.
 
-    Raises RecordsError if the tables are newer than this code, or another program's.
+    Raises RecordsError if a newer VibeCheck or another program made the tables.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})

@@ -148,7 +148,7 @@ class Outbox:
     def anything_due(
         self, kinds: Collection[str] | None = None, but: Collection[str] = (), failed: bool = False
     ) -> bool:
-        """Whether a claim would find a row; with `failed`, or one that failed waits for another attempt."""
+        """Whether a claim would find a row; with `failed`, also whether one waits to be tried again."""
         c = outbox.c
         waits = c.reason.is_not(None) & c.set_aside_at.is_(None) & c.kind.not_in(but)
         with reading(self._engine) as connection:

@@ -32,7 +32,7 @@ from vibecheck.records.stats.results import (
 )
 from vibecheck.records.stats.visitor_tallies import COLUMNS, Answers, audits, inside, of_whom, random_queue
 
-# So many rows are fetched at a time: at 700 or more, Python's garbage collector looks through them each time.
+# Rows fetched at a time. From 700 on, each fetch starts Python's garbage collector, which visits them all.
 ROWS = 500
 
 

@@ -58,7 +58,7 @@ class Answers:
         return type(self)(self.who[places], {name: values[places] for name, values in self.columns.items()})
 
     def between(self, since: date | None, until: date | None = None) -> Self:
-        """The labels of predictions of these days, both included; None is no limit."""
+        """The labels of predictions from `since` to `until`, both included; None means no limit."""
         day = self.columns["day"]
         return self.at((day >= np.datetime64(since or date.min)) & (day <= np.datetime64(until or date.max)))
 
@@ -87,7 +87,7 @@ class Answers:
         return {start: mine.tally() for start, mine in self.by(starts).items()}
 
     def cells(self) -> dict[tuple[str, str], tuple[int, float]]:
-        """Their number by label and mood, and the sum of each visitor's share of it in those of the label."""
+        """By label and mood: their number and their weight; of one label, each visitor's weigh 1."""
         cells: dict[tuple[str, str], tuple[int, float]] = {}
         for label, row in self.by(self.columns["label"]).items():
             moods, codes = np.unique(row.columns["mood"], return_inverse=True)
@@ -106,7 +106,7 @@ class Answers:
         }
 
     def groups(self) -> Groups:
-        """Tallies by bin of each signal, by mood, source and model version; empty ones are not there."""
+        """Tallies by bin of each signal, by mood, source and model version; empty ones are left out."""
         correct = self.columns["correct"]
         places = [
             (signal.column, name, np.isin(self.columns[f"{signal.column}_bin"], list(bins)))

@@ -3,8 +3,8 @@
 //
 // `video` shows the camera. `report` has five functions: `sends(stream)`, `connected()`, `failed(end)`, `silent()` and
 // `marked(mark)`. `end` is "" if it never connected, "lost" if the connection broke off, "closed" if the app closed it.
-// `silent` means: it is connected and the camera runs, but no marks come; whether to give it up if it is silent even then
-// is the answer, a promise. Returns null where the visitor or the browser has turned WebRTC off.
+// `silent` is called while it is connected and the camera runs, but no marks come; it returns a promise of whether to give
+// the connection up. Returns null where the visitor or the browser has turned WebRTC off.
 function makeWebRtc(video, report) {
   if (!window.RTCPeerConnection) return null;
   const CHANNEL = 0; // as in video/webrtc.py
